@@ -1,0 +1,183 @@
+"""One error for every room: `BrokerError`, with a code from one catalogue.
+
+The core raises it, the link carries it as a `Problem`, the command line prints it, the app shows it. A code says what
+happened, its `user_action` what the person can do next. A code enters the catalogue when something can raise it.
+Codes that begin with IBKR_ and name a requirement are A-054…A-068 of the requirements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class ErrorKind(msgspec.Struct, frozen=True):
+    """What a code means everywhere: whether trying again can help, and what the user can do."""
+
+    retryable: bool
+    user_action: str
+
+
+CATALOGUE: Mapping[str, ErrorKind] = {
+    # keys and login
+    "IBKR_KEY_NOT_FOUND": ErrorKind(False, "Check the path of the key file in the profile's credentials."),
+    "IBKR_KEY_INVALID": ErrorKind(
+        False, "Use the unencrypted RSA-2048 PEM made for this consumer key, readable by you only (chmod 600)."
+    ),
+    "IBKR_CONSUMER_REVOKED": ErrorKind(
+        False,
+        "A new consumer key can take a day to become active; an older one was revoked: register it again.",
+    ),
+    "IBKR_ACCESS_TOKEN_EXPIRED": ErrorKind(
+        False, "Make a new access token in IBKR's portal and enter it in the credentials."
+    ),
+    "IBKR_SESSION_MINT_FAILED": ErrorKind(
+        True, "Check the network and IBKR's status page; the next attempt is automatic."
+    ),
+    "IBKR_AUTH_FAILED": ErrorKind(
+        True, "IBKR refused the login twice. Check the credentials, then `ibkr-tui core stop` and start again."
+    ),
+    "CLOCK_SKEW": ErrorKind(
+        True, "Set this machine's clock (turn NTP on); no order is sent until it agrees with IBKR's."
+    ),
+    "IBKR_LOGIN_REQUIRED": ErrorKind(False, "Log in at the gateway's page in a browser, then try again."),
+    "TOTP_SECRET_INVALID": ErrorKind(
+        False, "Keep the secret as base32 text in a file that only you can read (chmod 600)."
+    ),
+    "IBKR_NO_SESSION": ErrorKind(True, "The brokerage session is being opened; try again in some seconds."),
+    "IBKR_MAINTENANCE": ErrorKind(
+        True, "Nothing: the session reopens by itself. Orders that are at IBKR stay there meanwhile."
+    ),
+    "IBKR_COMPETING_SESSION": ErrorKind(
+        False,
+        "Reading goes on, orders wait. Log out there, or `ibkr-tui call take_over confirm=TAKE-OVER` logs it out.",
+    ),
+    "IBKR_ACCOUNT_NOT_FOUND": ErrorKind(False, "Set account_id in the profile to an account of this username."),
+    "ACCOUNT_KIND_MISMATCH": ErrorKind(
+        False, "A paper profile needs a paper account (DU… or DF…), a live profile a live one. Correct the profile."
+    ),
+    # the broker's answers
+    "IBKR_RATE_LIMITED": ErrorKind(True, "Wait until IBKR accepts requests again."),
+    "IBKR_UNAVAILABLE": ErrorKind(
+        True, "IBKR did not answer as it should. Check the network; the next attempt is automatic."
+    ),
+    "IBKR_REQUEST_REFUSED": ErrorKind(False, "Read the broker's words and correct the request."),
+    "IBKR_RESPONSE_INVALID": ErrorKind(True, "The answer could not be read. Try again; report it if it stays."),
+    "IBKR_NO_MARKET_DATA_SUBSCRIPTION": ErrorKind(
+        False, "Subscribe to this exchange's data in IBKR's portal, or choose another listing."
+    ),
+    "IBKR_WS_SUB_LIMIT": ErrorKind(
+        False, "Unsubscribe an instrument, or raise market.max_subscriptions in the configuration."
+    ),
+    "IBKR_TICK_TIMEOUT": ErrorKind(True, "No price came in time. Is the market open? Try again."),
+    # instruments
+    "SYMBOL_NOT_FOUND": ErrorKind(
+        False, "Check the spelling, or search with `ibkr-tui call search_contracts symbol=…`."
+    ),
+    "SYMBOL_AMBIGUOUS": ErrorKind(
+        False, "Name the exchange or the conid of the listing you mean, or set market.prefer."
+    ),
+    # orders
+    "IBKR_ORDER_REJECTED": ErrorKind(False, "Read the broker's reason and change the order."),
+    "IBKR_ORDER_REJECTED_WARNING": ErrorKind(
+        False, "The broker warns about margin or suitability. Make the order smaller or check permissions."
+    ),
+    "IBKR_ORDER_UNKNOWN": ErrorKind(
+        False, "The order may or may not be at IBKR. It is not sent again; watch it until it is seen."
+    ),
+    "QUESTION_DECLINED": ErrorKind(
+        False, "The broker asked and the answer was no. Place the order from the app to answer yourself."
+    ),
+    "QUESTION_NOT_FOUND": ErrorKind(False, "The question has been answered or has run out; look at the order."),
+    "CONFIRMATION_REQUIRED": ErrorKind(False, "Read the preview; add --yes to send the order."),
+    "ORDER_NOT_FOUND": ErrorKind(False, "List the working orders with `ibkr-tui call get_open_orders`."),
+    "ORDER_DONE": ErrorKind(False, "The order is already finished; nothing is left to cancel."),
+    "ORDERS_REFUSED": ErrorKind(
+        False, "Orders are off for this profile (orders = refuse). Live trading needs the live gate."
+    ),
+    "ORDER_BLOCKED_UNKNOWN": ErrorKind(False, "Resolve the unknown order on this instrument and side first."),
+    "JOURNAL_UNAVAILABLE": ErrorKind(
+        False, "Nothing was sent. Free disk space or repair the journal, then restart the core."
+    ),
+    # risk
+    "RISK_LEVERAGE": ErrorKind(False, "Lower the quantity, or raise limits.max_leverage in the configuration."),
+    "RISK_ORDER_VALUE": ErrorKind(False, "Lower the quantity, or raise limits.max_order_value in the configuration."),
+    "RISK_ORDER_QTY": ErrorKind(False, "Lower the quantity, or raise limits.max_order_qty in the configuration."),
+    "RISK_NO_QUOTE": ErrorKind(True, "Wait for a fresh quote, or use a limit order."),
+    # input
+    "BAD_NUMBER": ErrorKind(False, "Write plain digits with one decimal point, for example 1250.5."),
+    "BAD_TICKET": ErrorKind(False, "Correct the field named in the message."),
+    "BAD_ARGUMENT": ErrorKind(False, "See `ibkr-tui operations` for the arguments of each operation."),
+    "UNKNOWN_OPERATION": ErrorKind(False, "See `ibkr-tui operations`."),
+    "UNKNOWN_TABLE": ErrorKind(False, "Watch one of: quotes positions orders account pnl health."),
+    # configuration and processes
+    "CONFIG_INVALID": ErrorKind(False, "Correct the configuration; `ibkr-tui config check` tests it."),
+    "CONFIG_NOT_FOUND": ErrorKind(False, "Name an existing file with --config, or run `ibkr-tui` to begin."),
+    "CONFIG_MISMATCH": ErrorKind(
+        False, "A core runs with another configuration: `ibkr-tui core stop`, then try again."
+    ),
+    "STATE_UNUSABLE": ErrorKind(False, "Make the state directory yours and writable, or set IBKR_TUI_STATE."),
+    "CORE_UNREACHABLE": ErrorKind(True, "See `ibkr-tui core status`; start it with `ibkr-tui core start`."),
+    "CORE_RUNNING": ErrorKind(False, "One core serves a profile. Use it, or stop it with `ibkr-tui core stop`."),
+    "CORE_CRASHING": ErrorKind(True, "Read the core's log in the state directory, and wait a minute."),
+    "LINK_PROTOCOL": ErrorKind(
+        False, "The core and this program are of different versions: `ibkr-tui core stop`, then try again."
+    ),
+    "INTERNAL": ErrorKind(False, "This is a fault of ours. The core goes on; see the log in the state directory."),
+}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A `BrokerError` as data: what the link carries and `--json` prints."""
+
+    code: str
+    message: str
+    retryable: bool
+    user_action: str
+    details: dict[str, Any] = {}
+
+
+class BrokerError(Exception):
+    """The one error of this program.
+
+    `details` holds facts for a program (plain JSON values, never secrets). `retryable` and `user_action` come from the
+    catalogue unless given.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool | None = None,
+        user_action: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        kind = CATALOGUE[code]
+        self.code = code
+        self.message = message
+        self.retryable = kind.retryable if retryable is None else retryable
+        self.user_action = kind.user_action if user_action is None else user_action
+        self.details = dict(details or {})
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code}). {self.user_action}"
+
+    def problem(self) -> Problem:
+        """The error as data."""
+        return Problem(self.code, self.message, self.retryable, self.user_action, self.details)
+
+    def again(self) -> BrokerError:
+        """The same error anew: one that is kept and raised many times would keep every traceback."""
+        return BrokerError.of(self.problem())
+
+    @classmethod
+    def of(cls, problem: Problem) -> BrokerError:
+        """The error that `problem` describes; an unknown code (a newer core) becomes INTERNAL and keeps its words."""
+        code = problem.code if problem.code in CATALOGUE else "INTERNAL"
+        return cls(
+            code, problem.message, retryable=problem.retryable, user_action=problem.user_action, details=problem.details
+        )

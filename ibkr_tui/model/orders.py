@@ -1,0 +1,164 @@
+"""Orders: the ticket a person fills in, the order it becomes, its fills, and the questions a broker asks about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 adds to a position, −1 takes from it."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class Tif(StrEnum):
+    """Time in force."""
+
+    DAY = "day"
+    GTC = "gtc"
+    IOC = "ioc"
+
+
+class OrderState(StrEnum):
+    """Where an order stands. UNKNOWN is honest: the answer was lost, and only sight resolves it."""
+
+    SENDING = "sending"
+    QUESTION = "question"
+    WORKING = "working"
+    CANCELLING = "cancelling"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing more can happen to it."""
+        return self in {OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED}
+
+
+LOOKED_FOR: Final = 120.0
+"""Seconds an order of unknown fate is looked for before a person may declare it not sent."""
+
+
+class Verdict(StrEnum):
+    """What a person decides on an order of unknown fate."""
+
+    KEEP = "keep"
+    CANCEL_ON_SIGHT = "cancel_on_sight"
+    NOT_SENT = "not_sent"
+
+
+class OrderTicket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An order as a person wants it (requirement A-096). `conid` names the listing; without it `symbol` is resolved."""
+
+    side: Side
+    qty: Decimal
+    symbol: str = ""
+    conid: int | None = None
+    order_type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    tif: Tif = Tif.DAY
+    exchange: str = "SMART"
+    outside_rth: bool = False
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order as it stands. `key` is its table key: our cOID, or `ib:` and the broker's id for one placed elsewhere.
+
+    `broker_status` is the broker's own word, `text` why it is where it is.
+    """
+
+    key: str
+    account: str
+    conid: int
+    symbol: str
+    description: str
+    side: Side
+    order_type: str
+    qty: Decimal
+    state: OrderState
+    coid: str = ""
+    order_id: str = ""
+    limit_price: Decimal | None = None
+    tif: str = "day"
+    filled: Decimal = Decimal(0)
+    avg_price: Decimal | None = None
+    broker_status: str = ""
+    text: str = ""
+    placed_at: datetime | None = None
+    since: datetime | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is left to fill."""
+        return self.qty - self.filled
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """One execution. `execution_id` is unique; a repeated frame is one fill."""
+
+    execution_id: str
+    account: str
+    conid: int
+    symbol: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    at: datetime
+    order_id: str = ""
+    coid: str = ""
+    commission: Decimal | None = None
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What the broker asks before it takes an order: its own words, cleaned. `asked_face` may answer."""
+
+    id: str
+    order_key: str
+    asked_face: str
+    messages: tuple[str, ...]
+    message_ids: tuple[str, ...]
+    summary: str
+    asked_at: datetime
+    expires_at: datetime
+
+
+class OrderPreview(msgspec.Struct, frozen=True):
+    """What an order would do: our numbers and the broker's what-if, if it gives one. Creates nothing at the broker."""
+
+    instrument: str
+    conid: int
+    account: str
+    side: Side
+    qty: Decimal
+    order_type: OrderType
+    tif: Tif
+    price: Decimal
+    price_source: str
+    value: Decimal
+    currency: str
+    leverage_before: Decimal | None
+    leverage_after: Decimal | None
+    leverage_cap: Decimal
+    distance_pct: Decimal | None = None
+    quote_age_s: float | None = None
+    commission: str = ""
+    margin_before: str = ""
+    margin_after: str = ""
+    warnings: tuple[str, ...] = ()
+    limit_price: Decimal | None = None
