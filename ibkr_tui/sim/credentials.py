@@ -1,0 +1,131 @@
+"""The users' secrets: made fresh at every start, written as files a client can log in with (design section 3)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import string
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+DH_GENERATOR = 2
+# RFC 3526, group 14: a 2048-bit safe prime.
+DH_PRIME = int(
+    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404dd"
+    "ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7ed"
+    "ee386bfb5a899fa5ae9f24117c4b1fe649286651ece45b3dc2007cb8a163bf0598da48361c55d39a69163fa8fd24cf5f"
+    "83655d23dca3ad961c62f356208552bb9ed529077096966d670c354e4abc9804f1746c08ca18217c32905e462e36ce3b"
+    "e39e772c180e86039b2783a2ec07a28fb5c55df06f4c52c9de2bcbf6955817183995497cea956ae515d2261898fa0510"
+    "15728e5a8aacaa68ffffffffffffffff",
+    16,
+)
+REALM = "limited_poa"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What the broker knows of one consumer: public halves and the decrypted token secret."""
+
+    consumer_key: str
+    access_token: str
+    secret: bytes
+    signature_key: rsa.RSAPublicKey
+    dh_prime: int = DH_PRIME
+    dh_generator: int = DH_GENERATOR
+    realm: str = REALM
+
+    def __repr__(self) -> str:
+        return f"Registration({self.consumer_key})"
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A registration together with the client's private halves."""
+
+    registration: Registration
+    signature_pem: bytes
+    encryption_pem: bytes
+    access_token_secret: str
+
+    def __repr__(self) -> str:
+        return f"Issued({self.registration.consumer_key})"
+
+
+def issue_many(count: int) -> list[Issued]:
+    """Make credentials for ``count`` users; the RSA keys are made side by side, which is most of a start's time."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        keys = list(pool.map(lambda _: rsa.generate_private_key(65537, 2048), range(2 * count)))
+    return [_issue(keys[2 * i], keys[2 * i + 1]) for i in range(count)]
+
+
+def _issue(signature: rsa.RSAPrivateKey, encryption: rsa.RSAPrivateKey) -> Issued:
+    secret = secrets.token_bytes(32)
+    sealed = encryption.public_key().encrypt(secret, padding.PKCS1v15())
+    consumer_key = "".join(secrets.choice(string.ascii_uppercase) for _ in range(9))
+    registration = Registration(consumer_key, secrets.token_hex(10), secret, signature.public_key())
+    return Issued(registration, _pem(signature), _pem(encryption), base64.b64encode(sealed).decode())
+
+
+def _pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def write_credentials(directory: Path, issued: Issued, account: str) -> Path:
+    """Write ``credentials.json`` and the two key files, readable by the owner alone."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signature, encryption = directory / "private_signature.pem", directory / "private_encryption.pem"
+    _write(signature, issued.signature_pem)
+    _write(encryption, issued.encryption_pem)
+    registration = issued.registration
+    document: dict[str, Any] = {
+        "consumer_key": registration.consumer_key,
+        "access_token": registration.access_token,
+        "access_token_secret": issued.access_token_secret,
+        "signature_key_path": str(signature.resolve()),
+        "encryption_key_path": str(encryption.resolve()),
+        "dh_prime": f"{registration.dh_prime:x}",
+        "dh_generator": registration.dh_generator,
+        "account_id": account,
+        "realm": registration.realm,
+    }
+    target = directory / "credentials.json"
+    _write(target, json.dumps(document, indent=2).encode() + b"\n")
+    return target
+
+
+def write_config(directory: Path, rest_url: str, ws_url: str, paper: str, live: str, *, gateway: bool = False) -> Path:
+    """Write ``config.toml`` with the profiles ``paper`` and ``live`` (design section 4)."""
+    auth = "gateway" if gateway else "oauth1"
+    lines = ['default_profile = "paper"', ""]
+    for name, account, path in (("paper", paper, "credentials.json"), ("live", live, "live/credentials.json")):
+        lines += [
+            f"[profiles.{name}]",
+            f'kind = "{name}"',
+            f'auth = "{auth}"',
+            f'account_id = "{account}"',
+            f'rest_url = "{rest_url}"',
+            f'ws_url = "{ws_url}"',
+            *(() if gateway else (f'credentials_file = "{path}"',)),
+            "",
+        ]
+    target = directory / "config.toml"
+    _write(target, "\n".join(lines).encode())
+    return target
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write through a temporary name, so that nobody sees half a file; never readable by others."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)

@@ -1,0 +1,196 @@
+"""The market engine: every walk, moved in one loop by the exchange's clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+
+from ibkr_tui.sim.charts import Recorder, Span, bars
+from ibkr_tui.sim.clock import Clock, ExchangeTime
+from ibkr_tui.sim.hours import US_STOCKS, Phase, Venue
+from ibkr_tui.sim.instruments import Instrument, catalogue
+from ibkr_tui.sim.past import Bar, Past
+from ibkr_tui.sim.walk import Day, Walk, option_value
+
+TICK_S = 0.25
+FINE_STEPS = 40
+COARSE_S = 60.0
+COARSEST_STEPS = 2_880
+# Rates for currencies without a pair of their own in the catalogue.
+_FIXED_RATES = {"MXN": Decimal("0.058616")}
+
+
+class _Clockwork:
+    """What one venue is doing, looked up again only when its phase ends."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+        self.phase = Phase.CLOSED
+        self.changes_at = 0.0
+        self.day_start = 0.0
+
+    def at(self, moment: float) -> Phase:
+        if moment >= self.changes_at:
+            self.phase = self.venue.phase(moment)
+            self.changes_at = self.venue.next_change(moment)
+        return self.phase
+
+
+class Market:
+    """All instruments and their prices."""
+
+    def __init__(self, clock: Clock, time: ExchangeTime, seed: int) -> None:
+        self._clock = clock
+        self.time = time
+        start = time.now()
+        today = datetime.fromtimestamp(start, UTC).date()
+        self._today = today
+        self._shared = Random(f"{seed}:market")
+        self.instruments: dict[int, Instrument] = {item.conid: item for item in catalogue(today)}
+        self.walks: dict[int, Walk] = {}
+        self._past: dict[int, Past] = {}
+        self._recorders: dict[int, Recorder] = {}
+        self._venues: dict[Venue, _Clockwork] = {}
+        self._moved_to = start
+        self._listeners: list[Callable[[], None]] = []
+        self._day_listeners: list[Callable[[], None]] = []
+        for item in self.instruments.values():
+            self._open(item, seed, start)
+        self._pairs = {item.symbol: item.conid for item in self.instruments.values() if item.sec_type == "CASH"}
+
+    def _open(self, item: Instrument, seed: int, start: float) -> None:
+        price = item.base
+        if item.sec_type == "OPT":
+            spot = float(self.instruments[item.underlying].base)
+            price = max(item.tick, round(Decimal(option_value(spot, item, self._today)[0]), 2))
+        walk = Walk(item, seed, price)
+        past = Past(item, seed, start, walk.last)
+        before = past.today
+        opening = before[0].open if before else walk.last
+        walk.day = Day(
+            opening,
+            max([walk.last, *(bar.high for bar in before)]),
+            min([walk.last, *(bar.low for bar in before)]),
+            past.last_close,
+            sum(bar.volume for bar in before),
+        )
+        recorder = Recorder()
+        recorder.begin_day(walk.day.volume)
+        venue = self._venues.setdefault(item.venue, _Clockwork(item.venue))
+        if venue.day_start == 0.0:
+            current = item.venue.session_near(start)
+            venue.day_start = current.liquid_open if current else start
+            venue.at(start)
+        if venue.phase is Phase.OPEN:
+            recorder.tick(walk, start)
+        self.walks[item.conid] = walk
+        self._past[item.conid] = past
+        self._recorders[item.conid] = recorder
+
+    def on_step(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each step of the market."""
+        self._listeners.append(listener)
+
+    def on_new_day(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` at the end of each US trading day, before prices of the next one appear."""
+        self._day_listeners.append(listener)
+
+    async def run(self) -> None:
+        """Move the market until cancelled."""
+        while True:
+            await self._clock.sleep(TICK_S)
+            self.advance()
+
+    def advance(self) -> None:
+        """Move every walk to the exchange's present."""
+        gap = self.time.now() - self._moved_to
+        if gap <= 0:
+            self._moved_to = min(self._moved_to, self.time.now())
+            return
+        if gap <= FINE_STEPS * COARSE_S / 4:
+            steps = min(FINE_STEPS, math.ceil(gap / TICK_S))
+        else:
+            steps = min(COARSEST_STEPS, math.ceil(gap / COARSE_S))
+        dt = gap / steps
+        for _ in range(steps):
+            self._step(self._moved_to + dt, dt)
+        for listener in self._listeners:
+            listener()
+
+    def _step(self, moment: float, dt: float) -> None:
+        self._moved_to = moment
+        shared = self._shared.gauss(0.0, 1.0)
+        phases = {venue: self._phase(work, moment) for venue, work in self._venues.items()}
+        for conid, walk in self.walks.items():
+            phase = phases[walk.instrument.venue]
+            if phase is Phase.CLOSED or walk.halted or walk.frozen:
+                walk.printed = 0
+                continue
+            if walk.instrument.sec_type == "OPT":
+                walk.follow(self.greeks(conid)[0], dt)
+            else:
+                walk.step(dt, shared, 1.0 if phase is Phase.OPEN else 0.3)
+            if phase is Phase.OPEN:
+                self._recorders[conid].tick(walk, moment)
+
+    def _phase(self, work: _Clockwork, moment: float) -> Phase:
+        """The venue's phase; when its next session begins, its instruments start a new day."""
+        if moment < work.changes_at:
+            return work.phase
+        phase = work.at(moment)
+        session = work.venue.session_near(moment)
+        if session and session.liquid_open > work.day_start:
+            for listener in self._day_listeners if work.venue is US_STOCKS else ():
+                listener()
+            for conid, walk in self.walks.items():
+                if walk.instrument.venue is work.venue:
+                    self._recorders[conid].end_day(walk, work.day_start)
+                    walk.new_day()
+                    self._recorders[conid].begin_day(0.0)
+            work.day_start = session.liquid_open
+        return phase
+
+    def phase(self, conid: int) -> Phase:
+        """What the instrument's venue does now."""
+        return self._venues[self.instruments[conid].venue].at(self.time.now())
+
+    def day_start(self, conid: int) -> float:
+        """Exchange time at which the running (or last) session of the instrument opened."""
+        return self._venues[self.instruments[conid].venue].day_start
+
+    def greeks(self, conid: int) -> tuple[float, float, float, float, float]:
+        """Price, delta, gamma, theta and vega of an option at its underlying's present price."""
+        item = self.instruments[conid]
+        spot = float(self.walks[item.underlying].mark)
+        return option_value(spot, item, datetime.fromtimestamp(self.time.now(), UTC).date())
+
+    def bars(self, conid: int, span: Span) -> list[Bar]:
+        """Chart bars of an instrument."""
+        return bars(self._past[conid], self._recorders[conid], self.walks[conid], self.day_start(conid), span)
+
+    def year_range(self, conid: int) -> tuple[Decimal, Decimal]:
+        """Low and high of about a year."""
+        walk = self.walks[conid]
+        low, high = walk.day.low, walk.day.high
+        for index in range(0, 252, 6):
+            found = self._past[conid].day(index)
+            if found:
+                low, high = min(low, found[1].low), max(high, found[1].high)
+        return walk.price(low), walk.price(high)
+
+    def rate(self, currency: str) -> Decimal:
+        """What one unit of ``currency`` is worth in US dollars."""
+        if currency == "USD":
+            return Decimal(1)
+        if f"{currency}.USD" in self._pairs:
+            return self.walks[self._pairs[f"{currency}.USD"]].mark
+        if f"USD.{currency}" in self._pairs:
+            return 1 / self.walks[self._pairs[f"USD.{currency}"]].mark
+        return _FIXED_RATES[currency]
+
+    def by_symbol(self, symbol: str) -> Iterable[Instrument]:
+        """Every contract with that symbol."""
+        return (item for item in self.instruments.values() if item.symbol == symbol.upper())
