@@ -1,0 +1,346 @@
+"""The broker core: one profile's session, stream, tables and orders, wired together, supervised and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from ibkr_tui.core.dispatch import Dispatcher
+from ibkr_tui.core.feed import Feed
+from ibkr_tui.core.health import HealthBoard
+from ibkr_tui.core.journal.journal import Journal
+from ibkr_tui.core.login import authenticator_of
+from ibkr_tui.core.logs import LOG_NAME
+from ibkr_tui.core.market.contracts import Contracts
+from ibkr_tui.core.market.hours import MarketClock
+from ibkr_tui.core.market.polling import poll
+from ibkr_tui.core.market.quotes import QuoteBoard
+from ibkr_tui.core.market.subscriptions import Subscriptions
+from ibkr_tui.core.operations import operations
+from ibkr_tui.core.orders.cancel import Canceller
+from ibkr_tui.core.orders.facts import FactsDesk
+from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.orders.questions import QuestionDesk
+from ibkr_tui.core.orders.reconcile import Reconciler
+from ibkr_tui.core.orders.recorder import Recorder
+from ibkr_tui.core.orders.resolve import Resolver
+from ibkr_tui.core.orders.submit import Submitter
+from ibkr_tui.core.portfolio.pnl import PnlBoard
+from ibkr_tui.core.portfolio.portfolio import Portfolio
+from ibkr_tui.core.quiet import QuietWindow
+from ibkr_tui.core.session.claim import Claim
+from ibkr_tui.core.session.oauth1 import OAuth1
+from ibkr_tui.core.session.session import Session
+from ibkr_tui.core.session.skew import clock_problem
+from ibkr_tui.core.session.status_check import StatusCheck
+from ibkr_tui.core.settings import Profile
+from ibkr_tui.core.supervision import supervise
+from ibkr_tui.core.web.endpoints import Endpoints
+from ibkr_tui.core.web.socket import Stream
+from ibkr_tui.core.web.transport import Transport
+from ibkr_tui.model.boards import LOGS, TABLES
+from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
+from ibkr_tui.model.log import Log
+from ibkr_tui.model.orders import Order
+from ibkr_tui.model.table import Table
+
+log = logging.getLogger(__name__)
+
+READ_FROM_BROKER: Final = {"account", "positions", "orders"}
+TEND_EVERY: Final = 1.0
+STOP_WITHIN: Final = 5.0
+CANCEL_AGAIN: Final = 0.5
+
+
+class Broker:
+    """Everything the core is. `tables` and `logs` have the names of `model.boards`; the link serves them."""
+
+    def __init__(self, profile: Profile, state_dir: Path, clock: Clock, version: str) -> None:
+        self.profile = profile
+        self.clock = clock
+        self.version = version
+        self.log_path = state_dir / LOG_NAME
+        epoch = int(clock.now().timestamp())
+        self.tables: dict[str, Table[Any]] = {
+            name: Table(name, epoch=epoch, is_read=name not in READ_FROM_BROKER) for name in TABLES
+        }
+        self.logs: dict[str, Log[Any]] = {name: Log(name) for name in LOGS}
+        self._stopped = asyncio.Event()
+        self._placing: set[asyncio.Task[Order]] = set()
+        self._refusing = False
+        self._epoch = 0
+        self._wire_web(state_dir)
+        self._wire_market()
+        self._wire_orders(Journal(state_dir, clock, version))
+        self._wire_stream()
+        self.dispatcher = Dispatcher(operations(self))
+
+    def _wire_web(self, state_dir: Path) -> None:
+        profile, clock = self.profile, self.clock
+        self.authenticator = authenticator_of(profile, clock)
+        self.transport = Transport(profile.rest_url, self.authenticator, clock, verify=self.authenticator.verify_tls)
+        if isinstance(self.authenticator, OAuth1):
+            self.authenticator.transport = self.transport
+        claim = Claim(state_dir / "session.held", clock)
+        self.session = Session(profile, self.authenticator, self.transport, clock, self._session_changed, claim=claim)
+        self.status_check = StatusCheck(self.transport, lambda: self.session.is_ready, clock)
+        self.endpoints = Endpoints(self.transport)
+        self.transport.quiet = self.quiet = QuietWindow(clock)
+        self.reads = self.endpoints
+
+    def _wire_market(self) -> None:
+        profile, clock = self.profile, self.clock
+        self.contracts = Contracts(self.reads, clock, profile.market.prefer)
+        self.board = QuoteBoard(self.tables["quotes"], clock)
+        self.subscriptions = Subscriptions(
+            self.board,
+            self._send,
+            clock,
+            most=profile.market.max_subscriptions,
+            idle_after=profile.market.idle_timeout_s,
+        )
+        self.market = MarketClock(self.reads, self.contracts, clock)
+        self.portfolio = Portfolio(
+            account=profile.account_id,
+            reads=self.reads,
+            summaries=self.tables["account"],
+            positions=self.tables["positions"],
+            clock=clock,
+        )
+        self.pnl = PnlBoard(self.tables["pnl"], profile.account_id, clock)
+
+    def _wire_orders(self, journal: Journal) -> None:
+        profile, clock, account = self.profile, self.clock, self.profile.account_id
+        self.journal = journal
+        self.recorder = Recorder(journal, self.logs["events"], self.logs["fills"], account, clock)
+        self.recorder.on_fill = lambda fill: self.portfolio.filled()
+        self.book = OrderBook(self.tables["orders"], account, clock, self.recorder.changed, self._alarm)
+        self.desk = QuestionDesk(self.tables["questions"], profile.safety, clock)
+        self.reconciler = Reconciler(reads=self.reads, book=self.book, recorder=self.recorder, clock=clock)
+        self.facts = FactsDesk(
+            profile=profile,
+            portfolio=self.portfolio,
+            positions=self.tables["positions"],
+            quotes=self.tables["quotes"],
+            board=self.board,
+            book=self.book,
+            known=self.contracts.known,
+        )
+        self.submitter = Submitter(
+            profile=profile,
+            calls=self.endpoints,
+            journal=journal,
+            book=self.book,
+            desk=self.desk,
+            recorder=self.recorder,
+            quiet=self.quiet,
+            read_facts=self.facts.gather,
+            clock=clock,
+            instance=secrets.token_hex(8),
+        )
+        self.canceller = Canceller(
+            account=account,
+            calls=self.endpoints,
+            book=self.book,
+            desk=self.desk,
+            recorder=self.recorder,
+            look=self.reconciler.look,
+        )
+        self.resolver = Resolver(
+            book=self.book,
+            recorder=self.recorder,
+            canceller=self.canceller,
+            looked=self.reconciler.looked,
+            clock=clock,
+        )
+
+    def _wire_stream(self) -> None:
+        self.feed = Feed(
+            send=self._send,
+            board=self.board,
+            subscriptions=self.subscriptions,
+            book=self.book,
+            reconciler=self.reconciler,
+            pnl=self.pnl,
+            tell=self.recorder.say,
+        )
+        self.stream = Stream(self.authenticator, self.session.session_cookie, self.clock, self.feed)
+        self.health = HealthBoard(
+            table=self.tables["health"],
+            profile=self.profile,
+            session=self.session,
+            check=self.status_check,
+            authenticator=self.authenticator,
+            transport=self.transport,
+            stream=self.stream,
+            journal=self.journal,
+            market=self.market,
+            subscriptions=lambda: len(self.subscriptions),
+            open_intents=lambda: self.open_intents,
+            keys_id=lambda: self.authenticator.keys_id if isinstance(self.authenticator, OAuth1) else "",
+            clock=self.clock,
+            version=self.version,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the configuration, so that no face meets another one's core."""
+        return self.profile.fingerprint
+
+    @property
+    def open_intents(self) -> int:
+        """Orders whose fate is not proven, those being sent included."""
+        return max(self.book.unproven, len(self._placing))
+
+    async def run(self) -> None:
+        """Serve until `stop`. A part that fails is told of and restarted; the core stays up."""
+        await self._open_journal()
+        try:
+            async with asyncio.TaskGroup() as group:
+                parts = [
+                    group.create_task(supervise(name, work, self._fault, self.clock), name=name)
+                    for name, work in self._parts().items()
+                ]
+                await self._stopped.wait()
+                await _end(parts)
+        finally:
+            await self.recorder.drain()
+            await self.journal.close()
+            await self.transport.aclose()
+
+    async def stop(self) -> None:
+        """End in an orderly way: no new orders, a moment for those under way, then log out."""
+        self._refusing = True
+        self.desk.interrupt("the core stops")
+        if self._placing:
+            await asyncio.wait(self._placing, timeout=STOP_WITHIN)
+        for task in self._placing:
+            task.cancel()
+        if self._placing:
+            await asyncio.wait(set(self._placing), timeout=CANCEL_AGAIN)
+        await self.session.stop()
+        self._stopped.set()
+
+    def face_left(self, face_id: str) -> None:
+        """That face's last connection ended: nobody there can answer a question."""
+        self.desk.face_left(face_id)
+
+    def check_open(self) -> None:
+        """Raise BrokerError CORE_UNREACHABLE when the core is about to end."""
+        if self._refusing:
+            raise BrokerError("CORE_UNREACHABLE", "the core is stopping and takes no orders")
+
+    def check_clock(self) -> None:
+        """Raise BrokerError CLOCK_SKEW when this machine's clock is so wrong that prices can't be judged by it."""
+        problem = clock_problem(self.transport.clock_skew_s)
+        if problem is not None:
+            raise problem
+
+    async def placed(self, work: Callable[[], Awaitable[Order]]) -> Order:
+        """Run an order's placing to its end, whatever becomes of the caller. Raises what it raises."""
+        self.check_open()
+
+        async def place() -> Order:
+            return await work()
+
+        task = asyncio.create_task(place(), name="place order")
+        self._placing.add(task)
+        task.add_done_callback(self._place_ended)
+        return await asyncio.shield(task)
+
+    def _place_ended(self, task: asyncio.Task[Order]) -> None:
+        self._placing.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()  # taken here too: the caller may be gone
+        if error is not None and not isinstance(error, BrokerError):
+            log.error("placing an order failed", exc_info=error)
+            self._fault(f"placing an order failed ({type(error).__name__}); the log has the details")
+
+    def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "recorder": self.recorder.run,
+            "session": self.session.run,
+            "portfolio": self._after_login(self.portfolio.run, self.session.readable),
+            "orders": self._after_login(self.reconciler.run),
+            "market hours": self._after_login(self.market.run),
+            "cancels on sight": self.resolver.run,
+            "subscriptions": self._tend,
+            "health": self.health.run,
+            "status check": self.status_check.run,
+        }
+        if self.profile.market.ws_enabled:
+            parts["stream"] = self._after_login(self.stream.run)
+        else:
+            parts["snapshots"] = self._after_login(lambda: poll(self.reads, self.subscriptions, self.board, self.clock))
+        return parts
+
+    def _after_login(
+        self, work: Callable[[], Awaitable[None]], arrive: Callable[[float], Awaitable[None]] | None = None
+    ) -> Callable[[], Awaitable[None]]:
+        """`work`, begun when `arrive` returns: by default when the session is ready."""
+
+        async def wait_and_work() -> None:
+            while True:
+                try:
+                    await (arrive or self.session.ready)(3600.0)
+                    break
+                except BrokerError:
+                    await self.clock.sleep(1.0)
+            await work()
+
+        return wait_and_work
+
+    async def _tend(self) -> None:
+        while True:
+            self.subscriptions.tend()
+            self.board.review()
+            await self.clock.sleep(TEND_EVERY)
+
+    async def _open_journal(self) -> None:
+        """Open it and remember what earlier runs left open. Without a journal no order is sent; the rest works."""
+        try:
+            await self.journal.open()
+            for intent in await self.journal.recent():
+                self.recorder.remember(intent.coid)
+            for intent in await self.journal.unfinished():
+                if intent.account == self.profile.account_id:
+                    self.recorder.remember(intent.coid)
+                    self.book.remember(intent)
+        except BrokerError as error:
+            log.error("journal: %s", error.message)
+            self.recorder.say(f"{error.message}: no order is sent", Severity.ERROR, code=error.code)
+
+    def _send(self, text: str) -> bool:
+        return self.stream.send(text)
+
+    def _session_changed(self) -> None:
+        if self.session.epoch != self._epoch:
+            self._epoch = self.session.epoch
+            self.endpoints.session_opened()
+            self.portfolio.new_session()
+            self.stream.reconnect()
+            self.reconciler.look_everywhere()
+        self.health.show()
+
+    def _alarm(self, text: str, order_key: str) -> None:
+        log.error("%s", text)
+        self.recorder.say(text, Severity.ERROR, order_key=order_key)
+
+    def _fault(self, text: str) -> None:
+        self.recorder.say(text, Severity.ERROR, code="INTERNAL")
+
+
+async def _end(parts: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: a cancel that meets a failing task group is lost (Python 3.11 and 3.12)."""
+    pending = set(parts)
+    while pending:
+        for part in pending:
+            part.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)

@@ -1,0 +1,87 @@
+"""The core's log: a file that rotates, levelled, of this user only, and nothing secret in it (requirement P16).
+
+Tracebacks have frames and no local variables; what an exception says passes the same redaction as any other line.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TextIO
+
+LOG_NAME: Final = "core.log"
+LARGEST_FILE: Final = 5_000_000
+OLD_FILES: Final = 4
+REDACTED: Final = "«redacted»"
+_SHORTEST_SECRET: Final = 6
+
+_NAMED = re.compile(
+    r"(?i)(\b(?:authorization|cookie|set-cookie|oauth_token|oauth_signature|oauth_consumer_key|access_token(?:_secret)?"
+    r"|consumer_key|diffie_hellman_\w+|live_session_token(?:_signature)?|password|secret|api(?==)|session(?=[\"']))\b"
+    r"[\"']?\s*[=:]\s*)(?:OAuth\s[^\n]*|[\"'][^\"'\n]*[\"']|[^\s,;&\"'}]+)"
+)
+_LONG_HEX = re.compile(r"\b[0-9a-fA-F]{32,}\b")
+_LONG_BASE64 = re.compile(  # upper, lower and digit: a long path has rarely all three
+    r"(?<![\w/+])(?=[A-Za-z/+]*[0-9])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])[A-Za-z0-9+/]{40,}={0,2}(?![\w/+])"
+)
+_PEM = re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class RedactingFormatter(logging.Formatter):
+    """One line a record (a traceback adds lines), UTC, with known secrets and whatever looks like one taken out."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """ISO 8601 in UTC, to the millisecond."""
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole text of the record, redacted; a message can't begin a line of its own."""
+        said = record.getMessage().replace("\r", " ").replace("\n", " ")
+        plain = logging.makeLogRecord({**record.__dict__, "msg": said, "args": None, "exc_text": None})
+        return self.redact(super().format(plain))
+
+    def redact(self, text: str) -> str:
+        """`text` without secrets and control characters."""
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        text = _PEM.sub(REDACTED, text)
+        text = _NAMED.sub(lambda match: match[1] + REDACTED, text)
+        text = _LONG_HEX.sub(REDACTED, text)
+        text = _LONG_BASE64.sub(REDACTED, text)
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
+    """A rotating file that only its owner may read, whatever the umask."""
+
+    def _open(self) -> TextIO:  # type: ignore[override]
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        return os.fdopen(handle, "a", encoding="utf-8", errors="backslashreplace")
+
+
+def log_to(path: Path, environ: Mapping[str, str], *, secrets: Iterable[str] = ()) -> logging.Handler:
+    """Send all logging to `path`, at the level IBKR_TUI_LOG names (default info). Returns the handler, to be closed.
+
+    A full disk costs log lines and never an order: the handler's own errors are dropped.
+    """
+    logging.raiseExceptions = False
+    handler = _PrivateRotatingFile(path, maxBytes=LARGEST_FILE, backupCount=OLD_FILES)
+    handler.setFormatter(RedactingFormatter(secrets))
+    level = logging.getLevelNamesMapping().get(environ.get("IBKR_TUI_LOG", "").upper(), logging.INFO)
+    root = logging.getLogger()
+    root.setLevel(max(level, logging.INFO))
+    logging.getLogger("ibkr_tui").setLevel(level)
+    for chatty in ("httpx", "httpcore", "websockets", "asyncio"):  # their info lines carry URLs with account ids
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    root.addHandler(handler)
+    return handler

@@ -1,0 +1,263 @@
+"""Contracts: from what a person types to one listing, and the details that prices and orders need (reference 4.7).
+
+A plain symbol means the listing that `market.prefer` leads to; what stays ambiguous is refused with the candidates.
+Answers are kept an hour, 1024 at most (requirement A-029).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.increments import PENNY, IncrementStep
+from ibkr_tui.model.instruments import Instrument, Listing
+from ibkr_tui.model.naming import contract_name
+from ibkr_tui.model.numbers import parse_wire_or_none
+from ibkr_tui.model.text import clean
+
+CACHE_SIZE: Final = 1024
+CACHE_SECONDS: Final = 3600.0
+_PAIR: Final = re.compile(r"([A-Z]{3})[./]([A-Z]{3})")
+_SYMBOL: Final = re.compile(r"[A-Z0-9][A-Z0-9 .&'/-]{0,39}")
+_MOST_CANDIDATES: Final = 12
+
+Value = TypeVar("Value")
+
+
+class ContractReads(Protocol):
+    """The reads this module needs."""
+
+    async def stocks(self, symbol: str) -> Mapping[str, Any]: ...
+    async def search(self, symbol: str, sec_type: str = "") -> Sequence[Mapping[str, Any]]: ...
+    async def contract(self, conid: int) -> Mapping[str, Any]: ...
+
+
+class Recent(Generic[Value]):
+    """A cache: the 1024 entries used last, each for an hour."""
+
+    def __init__(self, clock: Clock, *, size: int = CACHE_SIZE, seconds: float = CACHE_SECONDS) -> None:
+        self._clock = clock
+        self._size = size
+        self._seconds = seconds
+        self._entries: OrderedDict[Hashable, tuple[float, Value]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Hashable) -> Value | None:
+        """What is kept under `key`, unless it is too old."""
+        found = self._entries.get(key)
+        if found is None:
+            return None
+        if self._clock.monotonic() - found[0] > self._seconds:
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return found[1]
+
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep `value`; the entry used longest ago goes when there are too many."""
+        self._entries[key] = (self._clock.monotonic(), value)
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+
+class Contracts:
+    """Resolves symbols and remembers what it learnt."""
+
+    def __init__(self, reads: ContractReads, clock: Clock, prefer: Sequence[str]) -> None:
+        self._reads = reads
+        self._prefer = tuple(word.upper() for word in prefer)
+        self._conids: Recent[int] = Recent(clock)
+        self._instruments: Recent[Instrument] = Recent(clock)
+
+    def known(self, conid: int) -> Instrument | None:
+        """The instrument of `conid`, if its details are at hand."""
+        return self._instruments.get(conid)
+
+    async def resolve(
+        self, symbol: str = "", conid: int | None = None, *, sec_type: str = "", exchange: str = ""
+    ) -> Instrument:
+        """The one listing that is meant.
+
+        Raises BrokerError SYMBOL_NOT_FOUND, or SYMBOL_AMBIGUOUS with the candidates in its details.
+        """
+        if conid is None:
+            conid = await self._conid(symbol, sec_type.upper(), exchange.upper())
+        return await self.instrument(conid)
+
+    async def instrument(self, conid: int) -> Instrument:
+        """The details of `conid`. Raises BrokerError SYMBOL_NOT_FOUND."""
+        found = self._instruments.get(conid)
+        if found is None:
+            if conid <= 0:
+                raise BrokerError("SYMBOL_NOT_FOUND", "a conid is a number above zero")
+            found = _instrument(conid, await self._reads.contract(conid))
+            self._instruments.put(conid, found)
+        return found
+
+    async def search(self, symbol: str, sec_type: str = "") -> list[Listing]:
+        """Candidates for what a person typed so far, the preferred ones first."""
+        text = _checked(symbol)
+        rows = await self._reads.search(text, sec_type.upper())
+        listings = [listing for row in rows if (listing := _listing(row, sec_type.upper())) is not None]
+        marked = [self._marked(listing) for listing in listings]
+        return sorted(marked, key=lambda listing: (listing.symbol != text, not listing.preferred))
+
+    async def _conid(self, symbol: str, sec_type: str, exchange: str) -> int:
+        text = _checked(symbol)
+        pair = _PAIR.fullmatch(text)
+        if pair and sec_type in {"", "CASH"}:
+            text, sec_type, exchange = f"{pair[1]}.{pair[2]}", "CASH", ""
+        key = (text, sec_type, exchange)
+        found = self._conids.get(key)
+        if found is None:
+            candidates = await self._candidates(text, sec_type)
+            found = (await self._choose(text, candidates, exchange)).conid
+            self._conids.put(key, found)
+        return found
+
+    async def _candidates(self, symbol: str, sec_type: str) -> list[Listing]:
+        if sec_type in {"", "STK"}:
+            found = _stock_listings(symbol, await self._reads.stocks(symbol))
+            if found or sec_type == "STK":
+                return found
+        if sec_type not in {"", "CASH", "IND", "CRYPTO", "CFD"}:
+            raise BrokerError("SYMBOL_NOT_FOUND", f"name the {sec_type} contract of {symbol} by its conid")
+        rows = await self._reads.search(symbol, sec_type)
+        listings = [listing for row in rows if (listing := _listing(row, sec_type)) is not None]
+        return [listing for listing in listings if listing.symbol == symbol]
+
+    async def _choose(self, symbol: str, candidates: list[Listing], exchange: str) -> Listing:
+        if not candidates:
+            raise BrokerError("SYMBOL_NOT_FOUND", f"IBKR knows no “{clean(symbol, limit=40)}”")
+        listed = [listing for listing in candidates if listing.exchange == exchange]
+        left = listed or candidates
+        for word in self._prefer:
+            if len(left) == 1:
+                break
+            left = await self._narrow(left, word) or left
+        if len(left) == 1:
+            return left[0]
+        shown = candidates[:_MOST_CANDIDATES]
+        names = ", ".join(f"{listing.exchange} ({listing.conid})" for listing in shown)
+        raise BrokerError(
+            "SYMBOL_AMBIGUOUS",
+            f"“{symbol}” has {len(candidates)} listings: {names}",
+            details={"candidates": [{"conid": c.conid, "exchange": c.exchange, "name": c.name} for c in shown]},
+        )
+
+    async def _narrow(self, left: list[Listing], word: str) -> list[Listing]:
+        if word == "US":
+            return [listing for listing in left if listing.is_us]
+        by_exchange = [listing for listing in left if listing.exchange == word]
+        if by_exchange or len(word) != 3 or len(left) > _MOST_CANDIDATES:
+            return by_exchange
+        return [listing for listing in left if (await self.instrument(listing.conid)).currency == word]
+
+    def _marked(self, listing: Listing) -> Listing:
+        american = {"NASDAQ", "NYSE", "ARCA", "AMEX", "BATS", "IEX", "PINK", "CME", "CBOT", "NYMEX", "COMEX", "CBOE"}
+        is_us = listing.is_us or listing.exchange in american
+        preferred = ("US" in self._prefer and is_us) or listing.exchange in self._prefer
+        return Listing(
+            conid=listing.conid,
+            symbol=listing.symbol,
+            name=listing.name,
+            sec_type=listing.sec_type,
+            exchange=listing.exchange,
+            currency=listing.currency,
+            is_us=is_us,
+            preferred=preferred,
+        )
+
+
+def _checked(symbol: str) -> str:
+    text = symbol.strip().upper()
+    if not _SYMBOL.fullmatch(text):
+        raise BrokerError("SYMBOL_NOT_FOUND", f"“{clean(symbol, limit=40)}” is no symbol")
+    return text
+
+
+def _stock_listings(symbol: str, answer: Mapping[str, Any]) -> list[Listing]:
+    groups = answer.get(symbol)
+    found = []
+    for group in groups if isinstance(groups, list) else []:
+        for row in group.get("contracts") or []:
+            conid = row.get("conid")
+            if isinstance(conid, int) and conid > 0:
+                found.append(
+                    Listing(
+                        conid=conid,
+                        symbol=symbol,
+                        name=clean(str(group.get("name") or ""), limit=80),
+                        sec_type=clean(str(group.get("assetClass") or "STK"), limit=8),
+                        exchange=clean(str(row.get("exchange") or ""), limit=16),
+                        is_us=row.get("isUS") is True,
+                    )
+                )
+    return found
+
+
+def _listing(row: Mapping[str, Any], sec_type: str) -> Listing | None:
+    conid = str(row.get("conid") or "")
+    sections = row.get("sections")
+    kinds = [str(s.get("secType") or "") for s in sections or [] if isinstance(s, Mapping)]
+    if not (conid.isascii() and conid.isdigit() and int(conid) > 0) or (sec_type and sec_type not in kinds):
+        return None
+    symbol = clean(str(row.get("symbol") or ""), limit=40)
+    pair = _PAIR.fullmatch(symbol)
+    return Listing(
+        conid=int(conid),
+        symbol=symbol,
+        name=clean(str(row.get("companyName") or row.get("companyHeader") or ""), limit=80),
+        sec_type=clean(sec_type or (kinds[0] if kinds else ""), limit=8),
+        exchange=clean(str(row.get("description") or ""), limit=16),
+        currency=pair[2] if pair else "",
+    )
+
+
+def _instrument(conid: int, row: Mapping[str, Any]) -> Instrument:
+    symbol = clean(str(row.get("symbol") or row.get("local_symbol") or ""), limit=40)
+    if str(row.get("con_id", conid)) != str(conid) or not symbol:
+        raise BrokerError("SYMBOL_NOT_FOUND", f"IBKR knows no contract {conid}")
+    local = clean(str(row.get("local_symbol") or symbol), limit=40)
+    kind = clean(str(row.get("instrument_type") or ""), limit=8)
+    multiplier = parse_wire_or_none(row.get("multiplier"))
+    currency = clean(str(row.get("currency") or ""), limit=8)
+    pair = kind == "CASH" and len(symbol) == 3 and currency
+    expiry = str(row.get("maturity_date") or row.get("expiry_full") or "")
+    short = contract_name(symbol, kind, expiry, parse_wire_or_none(row.get("strike")), str(row.get("right") or ""))
+    if short == symbol and kind in {"FUT", "OPT", "FOP", "WAR"}:
+        short = local
+    description = f"{symbol}.{currency}" if pair else short
+    return Instrument(
+        conid=conid,
+        symbol=description if pair else symbol,
+        description=description,
+        name=clean(str(row.get("company_name") or ""), limit=80),
+        sec_type=kind,
+        exchange=clean(str(row.get("exchange") or "SMART"), limit=16),
+        currency=currency,
+        multiplier=multiplier if multiplier is not None and multiplier > 0 else Decimal(1),
+        increments=_increments(row.get("rules")),
+    )
+
+
+def _increments(rules: Any) -> tuple[IncrementStep, ...]:
+    if not isinstance(rules, Mapping):
+        return PENNY
+    steps = []
+    for step in rules.get("incrementRules") or []:
+        edge, increment = parse_wire_or_none(step.get("lowerEdge")), parse_wire_or_none(step.get("increment"))
+        if edge is not None and increment is not None and increment > 0:
+            steps.append(IncrementStep(edge, increment.normalize()))
+    if steps:
+        return tuple(steps)
+    increment = parse_wire_or_none(rules.get("increment"))
+    return (IncrementStep(Decimal(0), increment.normalize()),) if increment is not None and increment > 0 else PENNY

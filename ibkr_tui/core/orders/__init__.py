@@ -1,0 +1,1 @@
+"""Orders: never twice, never lost, never guessed."""

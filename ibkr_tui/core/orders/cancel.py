@@ -1,0 +1,110 @@
+"""Cancelling (reference 4.6): only a request, always allowed, and never without the broker's own id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from ibkr_tui.core.dispatch import Caller
+from ibkr_tui.core.journal.journal import Turn
+from ibkr_tui.core.orders.lifecycle import FOREIGN, OrderBook
+from ibkr_tui.core.orders.payloads import broker_id
+from ibkr_tui.core.orders.questions import QuestionDesk
+from ibkr_tui.core.orders.recorder import Recorder, summary
+from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
+from ibkr_tui.model.orders import Order, OrderState
+from ibkr_tui.model.text import clean, clean_html
+
+_NO_SUCH: Final = re.compile(r"doesn.t exist|not exist|not found", re.IGNORECASE)
+_OVER: Final = re.compile(r"inactive|already (cancel|fill)|filled|cannot be cancel", re.IGNORECASE)
+
+
+class CancelCall(Protocol):
+    """The one call; raises NotSent or AnswerLost."""
+
+    async def cancel(self, account: str, order_id: str) -> Answer: ...
+
+
+class Canceller:
+    """Cancels orders of one account. `look` asks for an order read soon."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        calls: CancelCall,
+        book: OrderBook,
+        desk: QuestionDesk,
+        recorder: Recorder,
+        look: Callable[[], None],
+    ) -> None:
+        self._account = account
+        self._calls = calls
+        self._book = book
+        self._desk = desk
+        self._recorder = recorder
+        self._look = look
+
+    async def cancel(self, name: str, caller: Caller) -> Order:
+        """Ask to cancel the order of that cOID or broker's id; it is `cancelling` until the broker says more.
+
+        Raises BrokerError ORDER_NOT_FOUND, ORDER_DONE, IBKR_REQUEST_REFUSED, or why the request did not leave.
+        """
+        order = self._book.find(name.strip()) if name.strip() else None
+        if order is None:
+            raise BrokerError("ORDER_NOT_FOUND", f"there is no order “{clean(name, limit=40)}”")
+        if order.state.is_done and order.state is not OrderState.REJECTED:
+            raise BrokerError("ORDER_DONE", f"{summary(order)} is {order.state.value}")
+        if order.state is OrderState.QUESTION and not order.order_id:
+            self._desk.interrupt("cancelled by a person")
+            return order
+        order_id = broker_id(order.order_id)
+        self._desk.interrupt("a cancel was more urgent")
+        if not order.key.startswith(FOREIGN):
+            self._recorder.note(order.key, Turn("cancel_requested", {"order_id": order_id, "face": caller.face}))
+        self._recorder.say(f"cancel requested {summary(order)}", order_key=order.key)
+        self._book.cancel_asked(order.key)
+        return await self._ask(order, order_id)
+
+    async def _ask(self, order: Order, order_id: str) -> Order:
+        try:
+            answer = await self._calls.cancel(self._account, order_id)
+        except NotSent as error:
+            self._book.cancel_refused(order.key, "")
+            raise BrokerError(error.code, f"the cancel was not sent: {error.message}") from None
+        except AnswerLost:
+            words = f"the answer to the cancel of {summary(order)} was lost: look, and cancel again if it works on"
+            self._recorder.say(words, Severity.WARNING, order_key=order.key)
+            self._look()
+            return self._now(order)
+        self._look()
+        said = _error(answer)
+        if not said and answer.status == 200:
+            return self._now(order)
+        if answer.status >= 500 or not said:
+            words = f"IBKR answered the cancel of {summary(order)} with {answer.status}: it may work on"
+            self._recorder.say(words, Severity.WARNING, order_key=order.key)
+            return self._now(order)
+        self._book.cancel_refused(order.key, said)
+        if _OVER.search(said):
+            raise BrokerError("ORDER_DONE", said)
+        if _NO_SUCH.search(said):
+            raise BrokerError("ORDER_NOT_FOUND", said)
+        raise BrokerError("IBKR_REQUEST_REFUSED", f"the cancel was refused: {said}")
+
+    def _now(self, order: Order) -> Order:
+        return self._book.find(order.key) or order
+
+
+def _error(answer: Answer) -> str:
+    try:
+        data = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        return ""
+    error = data.get("error") if isinstance(data, dict) else None
+    return clean_html(error, limit=300) if isinstance(error, str) else ""

@@ -1,0 +1,1 @@
+"""What the account has: summary, positions, profit and loss."""

@@ -1,0 +1,115 @@
+"""The settings, typed: what a configuration file may hold, and what one profile comes to."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from ibkr_tui.core.environment import EnvironmentCredentials
+
+SCHEMA_VERSION: Final = 1
+
+Kind = Literal["paper", "live"]
+Auth = Literal["oauth1", "gateway"]
+Orders = Literal["send", "dry_run", "refuse"]
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an order may be at most. Money in the account's base currency."""
+
+    max_leverage: Decimal = Decimal(4)
+    max_order_value: Decimal | None = None
+    max_order_qty: Decimal | None = None
+    max_quote_age_s: float = 30.0
+
+
+class MarketSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`prefer`: which listing a plain symbol means, best first (`US`, a currency or an exchange)."""
+
+    ws_enabled: bool = True
+    max_subscriptions: int = 80
+    idle_timeout_s: float = 300.0
+    prefer: tuple[str, ...] = ("US", "USD")
+
+
+class SafetySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`auto_confirm`: the messageIds of questions that are answered yes without asking, for so many rounds."""
+
+    auto_confirm: tuple[str, ...] = ("o354",)
+    max_reply_rounds: int = 3
+
+
+class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the app looks. `fps` is the most frames a second it paints; `keymap` gives actions other keys, by id."""
+
+    theme: str = "harbour"
+    fps: int = 10
+    keymap: dict[str, str] = {}
+
+
+class ProfileSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[profiles.NAME]` as it stands in the file."""
+
+    kind: Kind
+    account_id: str
+    auth: Auth = "oauth1"
+    rest_url: str | None = None
+    ws_url: str | None = None
+    key_store: str | None = None
+    credentials_file: str | None = None
+    orders: Orders | None = None
+    compete: bool = False
+
+
+class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    schema_version: int = SCHEMA_VERSION
+    default_profile: str = "paper"
+    profiles: dict[str, ProfileSection] = {}
+    limits: Limits = Limits()
+    market: MarketSettings = MarketSettings()
+    safety: SafetySettings = SafetySettings()
+    ui: UiSettings = UiSettings()
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """One profile, resolved: what a core runs on. Paths are absolute."""
+
+    name: str
+    kind: Kind
+    auth: Auth
+    account_id: str
+    rest_url: str
+    ws_url: str
+    orders: Orders
+    limits: Limits
+    market: MarketSettings
+    safety: SafetySettings
+    ui: UiSettings
+    key_store: Path | None = None
+    credentials_file: Path | None = None
+    environment: EnvironmentCredentials | None = None
+    compete: bool = False
+
+    @property
+    def keys_source(self) -> str:
+        """Where the credentials come from, for people; empty when the profile names none."""
+        if self.auth == "gateway":
+            return "gateway"
+        if self.environment is not None:
+            return "environment"
+        if self.credentials_file is not None:
+            return "credentials file"
+        return "key store" if self.key_store is not None else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the configuration a face expects of its core: where it logs in, as whom, with which keys."""
+        identity = self.environment.identity if self.environment else str(self.credentials_file or self.key_store or "")
+        facts = (self.name, self.kind, self.auth, self.account_id, self.rest_url, self.ws_url, self.orders, identity)
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]

@@ -1,0 +1,146 @@
+"""Brokers that start, stop and start again, with and without keys, journal and stream, against a real simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ibkr_tui.core.config import load
+from ibkr_tui.core.supervision import CALM_AFTER, supervise
+from ibkr_tui.model.health import SessionState, StreamState
+from ibkr_tui.model.orders import OrderState
+from ibkr_tui.model.quotes import QuoteStatus
+
+APPLE = {"symbol": "AAPL", "side": "buy", "qty": "3", "order_type": "limit", "limit_price": "187.5"}
+Until = Callable[..., Awaitable[None]]
+
+
+async def test_a_core_that_died_with_an_open_intent_finds_its_order(
+    running: Any, simulator: Any, tmp_path: Path, until: Until, control: Any
+) -> None:
+    async with running(simulator, tmp_path) as first:
+        await first.call("get_account")
+        order = await first.call("place_order", **APPLE)
+        await until(lambda: first.state(order.coid) is OrderState.WORKING)
+        await first.broker.recorder.settled()
+        # As kill -9 between the commit and the answer leaves it.
+        await first.broker.journal._database.run(
+            lambda c: c.execute("UPDATE intents SET state = 'sending', order_id = ''").rowcount
+        )
+    async with running(simulator, tmp_path) as again:
+        assert again.state(order.coid) in {None, OrderState.UNKNOWN}
+        await until(lambda: again.state(order.coid) is OrderState.WORKING, 20.0)
+        found = again.broker.book.find(order.coid)
+        assert found is not None
+        assert found.order_id == order.order_id
+        assert "working" in await again.kinds(order.coid)
+        await again.settle(until)
+
+
+async def test_a_filled_order_is_audited_once_across_restarts(
+    running: Any, simulator: Any, tmp_path: Path, until: Until, control: Any
+) -> None:
+    async with running(simulator, tmp_path) as first:
+        await first.call("get_account")
+        order = await first.call("place_order", symbol="AAPL", side="sell", qty="1")
+        await until(lambda: first.state(order.coid) is OrderState.FILLED)
+        await until(lambda: any(f.coid == order.coid for f in first.broker.logs["fills"].entries()))
+        assert (await first.kinds(order.coid)).count("filled") == 1
+    async with running(simulator, tmp_path) as again:
+        await until(lambda: any(f.coid == order.coid for f in again.broker.logs["fills"].entries()), 20.0)
+        assert (await again.kinds(order.coid)).count("filled") == 1
+        assert not any(text.startswith("filled") for text in again.said)
+
+
+async def test_without_a_stream_snapshots_serve(
+    running: Any, simulator: Any, tmp_path: Path, until: Until, control: Any
+) -> None:
+    market = msgspec.structs.replace(load(simulator.config, {}, "paper").profile.market, ws_enabled=False)
+    async with running(simulator, tmp_path, market=market) as desk:
+        await desk.call("subscribe_tick", symbol="AAPL")
+        quotes = desk.broker.tables["quotes"]
+        await until(lambda: quotes.rows()["265598"].status is QuoteStatus.LIVE, 10.0)
+        assert "single snapshots" in quotes.rows()["265598"].problem
+        assert (await desk.call("get_tick", symbol="MSFT")).last > 0
+        assert (await desk.call("health")).stream is StreamState.OFF
+
+
+async def test_a_rehearsal_checks_everything_and_sends_nothing(
+    running: Any, simulator: Any, tmp_path: Path, control: Any
+) -> None:
+    received = len((await simulator.state())["orders_received"])
+    async with running(simulator, tmp_path, orders="dry_run") as desk:
+        problem = await desk.refused("place_order", **APPLE)
+        assert problem.code == "ORDERS_REFUSED"
+        assert "rehearses" in problem.message
+        preview = await desk.call("preview_order", **APPLE)
+        assert any("rehearses" in words for words in preview.warnings)
+    assert len((await simulator.state())["orders_received"]) == received
+
+
+async def test_without_keys_the_core_runs_and_says_what_is_missing(
+    running: Any, simulator: Any, tmp_path: Path, until: Until
+) -> None:
+    async with running(simulator, tmp_path, credentials_file=tmp_path / "none.json") as desk:
+        await until(lambda: desk.broker.session.state is SessionState.BLOCKED)
+        health = await desk.call("health")
+        assert health.code == "IBKR_KEY_NOT_FOUND"
+        assert "none.json" in health.message
+        assert (await desk.refused("get_account")).code == "IBKR_KEY_NOT_FOUND"
+        assert (await desk.call("environment_info"))["paper"]
+
+
+async def test_without_a_journal_the_core_reads_and_refuses_orders(
+    running: Any, simulator: Any, tmp_path: Path, control: Any
+) -> None:
+    (tmp_path / "audit.key").write_bytes(b"short")
+    async with running(simulator, tmp_path) as desk:
+        assert (await desk.call("get_account")).net_liquidation > 0
+        assert (await desk.refused("place_order", **APPLE)).code == "JOURNAL_UNAVAILABLE"
+        assert (await desk.call("health")).code == "JOURNAL_UNAVAILABLE"
+        assert any("no order is sent" in text for text in desk.said)
+
+
+async def test_a_core_that_stops_takes_no_orders(running: Any, simulator: Any, tmp_path: Path) -> None:
+    async with running(simulator, tmp_path) as desk:
+        await desk.call("get_account")
+        await desk.broker.stop()
+        assert (await desk.refused("place_order", **APPLE)).code == "CORE_UNREACHABLE"
+
+
+async def test_a_failing_part_restarts_with_growing_waits(fake_clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    begun: list[float] = []
+    told: list[str] = []
+    lasting = False
+
+    async def part() -> None:
+        secret = "s3cret-in-a-local"  # noqa: F841 - must not reach the log
+        begun.append(fake_clock.monotonic())
+        if lasting:
+            await fake_clock.sleep(CALM_AFTER + 1)
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.ERROR):
+        task = asyncio.create_task(supervise("part", part, told.append, fake_clock))
+        await fake_clock.advance(8)
+        assert [at - begun[0] for at in begun] == [0, 1, 3, 7]
+        assert told[0] == "part failed (ZeroDivisionError) and starts again; the log has the details"
+        assert "s3cret" not in caplog.text
+        lasting = True
+        await fake_clock.advance(8)
+        await fake_clock.advance(CALM_AFTER + 1 + 1)
+        assert begun[-1] - begun[-2] == pytest.approx(CALM_AFTER + 2), "a part that went well waits little again"
+    task.cancel()
+
+
+async def test_a_part_that_ends_is_done(fake_clock: Any) -> None:
+    async def part() -> None:
+        return
+
+    await supervise("part", part, lambda text: None, fake_clock)

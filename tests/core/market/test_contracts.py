@@ -1,0 +1,175 @@
+"""From a symbol to one listing: preferences, ambiguity, pairs, and a cache that forgets in time (A-029, W-22)."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from ibkr_tui.core.market.contracts import Contracts, Recent
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.increments import PENNY, IncrementStep
+
+APPLE = {
+    "AAPL": [
+        {
+            "name": "APPLE INC",
+            "assetClass": "STK",
+            "contracts": [
+                {"conid": 38708077, "exchange": "MEXI", "isUS": False},
+                {"conid": 265598, "exchange": "NASDAQ", "isUS": True},
+                {"conid": 273982664, "exchange": "EBS", "isUS": False},
+            ],
+        },
+        {
+            "name": "APPLE INC-CDR",
+            "assetClass": "STK",
+            "contracts": [{"conid": 532640894, "exchange": "TSE", "isUS": False}],
+        },
+    ]
+}
+CURRENCIES = {265598: "USD", 38708077: "MXN", 273982664: "CHF", 532640894: "CAD", 11: "USD", 12: "GBP", 13: "GBP"}
+
+
+class Reads:
+    """A broker's contract reads, counted."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.stock_answers: dict[str, Any] = dict(APPLE)
+        self.search_rows: list[dict[str, Any]] = []
+        self.extra: dict[str, Any] = {}
+
+    async def stocks(self, symbol: str) -> dict[str, Any]:
+        self.calls.append(f"stocks {symbol}")
+        return {symbol: self.stock_answers.get(symbol, [])}
+
+    async def search(self, symbol: str, sec_type: str = "") -> list[dict[str, Any]]:
+        self.calls.append(f"search {symbol} {sec_type}".strip())
+        return self.search_rows
+
+    async def contract(self, conid: int) -> dict[str, Any]:
+        self.calls.append(f"contract {conid}")
+        return {
+            "con_id": conid, "symbol": "AAPL", "local_symbol": "AAPL", "instrument_type": "STK",
+            "company_name": "APPLE INC", "currency": CURRENCIES.get(conid, "USD"), "exchange": "SMART",
+            "multiplier": None, "rules": {"incrementRules": [{"lowerEdge": 0.0, "increment": 5e-05}]},
+        } | self.extra  # fmt: skip
+
+
+@pytest.fixture
+def reads() -> Reads:
+    return Reads()
+
+
+def contracts(reads: Reads, clock: Any, *prefer: str) -> Contracts:
+    return Contracts(reads, clock, prefer or ("US", "USD"))
+
+
+async def test_a_plain_symbol_is_the_preferred_listing(reads: Reads, fake_clock: Any) -> None:
+    found = await contracts(reads, fake_clock).resolve("aapl ")
+    assert (found.conid, found.symbol, found.name, found.currency) == (265598, "AAPL", "APPLE INC", "USD")
+    assert found.increments == (IncrementStep(D(0), D("0.00005")),)
+
+
+async def test_a_named_exchange_wins(reads: Reads, fake_clock: Any) -> None:
+    assert (await contracts(reads, fake_clock).resolve("AAPL", exchange="mexi")).conid == 38708077
+
+
+async def test_another_preference(reads: Reads, fake_clock: Any) -> None:
+    assert (await contracts(reads, fake_clock, "EBS").resolve("AAPL")).conid == 273982664
+    assert (await contracts(reads, fake_clock, "CAD").resolve("AAPL")).conid == 532640894
+
+
+async def test_what_stays_ambiguous_is_refused_with_the_candidates(reads: Reads, fake_clock: Any) -> None:
+    reads.stock_answers["VOD"] = [
+        {"name": "VODAFONE", "contracts": [{"conid": 12, "exchange": "LSE"}, {"conid": 13, "exchange": "CHIX"}]}
+    ]
+    with pytest.raises(BrokerError) as caught:
+        await contracts(reads, fake_clock).resolve("VOD")
+    assert caught.value.code == "SYMBOL_AMBIGUOUS"
+    assert [c["conid"] for c in caught.value.details["candidates"]] == [12, 13]
+    assert "LSE (12)" in caught.value.message
+
+
+@pytest.mark.parametrize("symbol", ["", "  ", "ZZZZ", "A" * 50, "AA;PL", "<b>"])
+async def test_an_unknown_symbol(reads: Reads, fake_clock: Any, symbol: str) -> None:
+    with pytest.raises(BrokerError) as caught:
+        await contracts(reads, fake_clock).resolve(symbol)
+    assert caught.value.code == "SYMBOL_NOT_FOUND"
+
+
+@pytest.mark.parametrize("symbol", ["EUR.USD", "eur/usd"])
+async def test_a_pair(reads: Reads, fake_clock: Any, symbol: str) -> None:
+    reads.search_rows = [
+        {"conid": "12087792", "symbol": "EUR.USD", "companyName": "x", "sections": [{"secType": "CASH"}]},
+        {"conid": "5", "symbol": "EUR.GBP", "sections": [{"secType": "CASH"}]},
+    ]
+    reads.extra = {"symbol": "EUR", "local_symbol": "EUR.USD", "instrument_type": "CASH", "currency": "USD"}
+    found = await contracts(reads, fake_clock).resolve(symbol)
+    assert (found.conid, found.symbol, found.description) == (12087792, "EUR.USD", "EUR.USD")
+
+
+async def test_a_future_is_named_by_its_conid(reads: Reads, fake_clock: Any) -> None:
+    with pytest.raises(BrokerError, match="by its conid"):
+        await contracts(reads, fake_clock).resolve("ES", sec_type="FUT")
+    reads.extra = {"symbol": "ES", "local_symbol": "ESZ6", "instrument_type": "FUT", "multiplier": "50"}
+    found = await contracts(reads, fake_clock).resolve(conid=515416632)
+    assert (found.description, found.multiplier) == ("ESZ6", D(50))
+
+
+@pytest.mark.parametrize("conid", [0, -1])
+async def test_a_conid_is_above_zero(reads: Reads, fake_clock: Any, conid: int) -> None:
+    with pytest.raises(BrokerError):
+        await contracts(reads, fake_clock).resolve(conid=conid)
+
+
+async def test_another_contract_than_asked_for_is_refused(reads: Reads, fake_clock: Any) -> None:
+    reads.extra = {"con_id": 7}
+    with pytest.raises(BrokerError):
+        await contracts(reads, fake_clock).resolve(conid=5)
+
+
+async def test_odd_rules_fall_back_to_a_cent(reads: Reads, fake_clock: Any) -> None:
+    reads.extra = {"rules": {"increment": 0.25}}
+    assert (await contracts(reads, fake_clock).resolve(conid=5)).increments == (IncrementStep(D(0), D("0.25")),)
+    reads.extra = {"rules": None}
+    assert (await contracts(reads, fake_clock).resolve(conid=5)).increments == PENNY
+
+
+async def test_answers_are_kept_an_hour(reads: Reads, fake_clock: Any) -> None:
+    known = contracts(reads, fake_clock)
+    for _ in range(3):
+        await known.resolve("AAPL")
+    assert reads.calls == ["stocks AAPL", "contract 265598"]
+    assert known.known(265598) is not None
+    await fake_clock.advance(3601)
+    await known.resolve("AAPL")
+    assert reads.calls.count("stocks AAPL") == 2
+
+
+async def test_the_cache_holds_1024(fake_clock: Any) -> None:
+    kept: Recent[int] = Recent(fake_clock)
+    for number in range(1024):
+        kept.put(number, number)
+    assert kept.get(0) == 0
+    kept.put("new", 1)
+    assert len(kept) == 1024
+    assert kept.get(1) is None, "the one used longest ago went"
+    assert kept.get(0) == 0
+    await fake_clock.advance(3600)
+    assert kept.get(0) == 0
+    await fake_clock.advance(1)
+    assert kept.get(0) is None
+
+
+async def test_search_puts_the_preferred_listing_first(reads: Reads, fake_clock: Any) -> None:
+    reads.search_rows = [
+        {"conid": "2", "symbol": "AAPL", "companyName": "A", "description": "MEXI", "sections": [{"secType": "STK"}]},
+        {"conid": "1", "symbol": "AAPL", "companyName": "A", "description": "NASDAQ", "sections": [{"secType": "STK"}]},
+        {"conid": "nonsense", "symbol": "AAPL"},
+        {"conid": "3", "symbol": "AAPL", "sections": [{"secType": "OPT"}]},
+    ]
+    found = await contracts(reads, fake_clock).search("aapl", "stk")
+    assert [(listing.conid, listing.preferred) for listing in found] == [(1, True), (2, False)]

@@ -1,0 +1,271 @@
+"""Every operation against a real simulator: it works, or it says in plain words what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from ibkr_tui.core.broker import Broker
+from ibkr_tui.core.config import load
+from ibkr_tui.core.dispatch import Caller, Tier
+from ibkr_tui.core.settings import Profile
+from ibkr_tui.model.clock import SystemClock
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.orders import Order, OrderState
+from ibkr_tui.model.quotes import QuoteStatus
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ME = Caller("app", "face-1", True)
+
+
+class Desk:
+    """A running broker, called as a face calls it."""
+
+    def __init__(self, broker: Broker, simulator: Any) -> None:
+        self.broker = broker
+        self.simulator = simulator
+
+    async def call(self, name: str, caller: Caller = ME, **arguments: Any) -> Any:
+        return await self.broker.dispatcher.call(name, arguments, caller)
+
+    async def refused(self, name: str, caller: Caller = ME, **arguments: Any) -> BrokerError:
+        with pytest.raises(BrokerError) as caught:
+            await self.call(name, caller, **arguments)
+        return caught.value
+
+    async def until(self, order: Order, *states: OrderState) -> Order:
+        """The order once it is in one of `states`."""
+        async with asyncio.timeout(10):
+            while True:
+                found: Order = await self.call("get_order", order_id=order.coid)
+                if found.state in states:
+                    return found
+                await asyncio.sleep(0.01)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(simulator: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    profile = load(simulator.config, {}, "paper").profile
+    broker = Broker(profile, tmp_path_factory.mktemp("state"), SystemClock(), "0.1.0")
+    running = asyncio.create_task(broker.run())
+    yield Desk(broker, simulator)
+    await broker.stop()
+    await running
+
+
+async def test_the_account_equals_the_brokers_to_the_cent(desk: Desk) -> None:
+    name = desk.simulator.account
+    async with asyncio.timeout(20):
+        while True:
+            begun = SystemClock().now()
+            before = (await desk.simulator.state())["accounts"][name]
+            account = await desk.call("get_account")
+            after = (await desk.simulator.state())["accounts"][name]
+            if before == after and account.updated_at >= begun:
+                break
+            await asyncio.sleep(0.02)
+    cent = D("0.01")
+    assert abs(account.net_liquidation - D(before["net_liquidation"])) < cent
+    assert abs(account.total_cash - D(before["total_cash"])) < cent
+    assert (account.account, account.currency) == (name, "USD")
+    base, *others = await desk.call("get_ledger")
+    assert base.currency == "BASE"
+    assert {line.currency: line.cash for line in others} == {k: D(v) for k, v in before["cash"].items()}
+    held = {str(p.conid): p.qty for p in await desk.call("get_positions")}
+    assert held == {conid: D(qty) for conid, qty in before["positions"].items() if D(qty)}
+
+
+async def test_positions_and_profit(desk: Desk) -> None:
+    positions = {p.symbol: p for p in await desk.call("get_positions")}
+    assert positions["AAPL"].qty > 0
+    assert any(p.qty < 0 for p in positions.values()), "shorts are positions too"
+    pnl = await desk.call("get_pnl")
+    assert pnl.account == desk.simulator.account
+    assert pnl.daily is not None
+
+
+async def test_environment_and_health(desk: Desk) -> None:
+    info = await desk.call("environment_info")
+    assert (info["profile"], info["paper"], info["account"]) == ("paper", True, desk.simulator.account)
+    assert info["base_url"] == desk.simulator.rest_url
+    async with asyncio.timeout(10):
+        while (health := await desk.call("health")).message or health.market is None:
+            await asyncio.sleep(0.02)
+    assert (health.session, health.stream, health.code) == ("ready", "live", "")
+    assert health.token_expires_at is not None
+    assert health.core_version == "0.1.0"
+    assert await desk.call("list_accounts") == [{"account": desk.simulator.account, "selected": True}]
+
+
+async def test_contracts(desk: Desk) -> None:
+    apple = await desk.call("get_contract", symbol="AAPL")
+    assert (apple.conid, apple.currency) == (265598, "USD")
+    euro = await desk.call("get_contract", symbol="EUR.USD")
+    assert (euro.sec_type, euro.description) == ("CASH", "EUR.USD")
+    first, *rest = await desk.call("search_contracts", symbol="AAPL")
+    assert (first.conid, first.preferred, len(rest)) == (265598, True, 3)
+    assert await desk.call("get_assets", symbol="AAPL") == [first, *rest]
+    assert (await desk.refused("get_contract", symbol="ZZZZ")).code == "SYMBOL_NOT_FOUND"
+    assert (await desk.refused("get_contract", conid=999)).code in {"IBKR_REQUEST_REFUSED", "SYMBOL_NOT_FOUND"}
+    assert (await desk.refused("get_contract")).code == "BAD_ARGUMENT"
+
+
+async def test_quotes_flow_and_stop(desk: Desk) -> None:
+    row = await desk.call("subscribe_tick", symbol="SPY")
+    tick = await desk.call("get_tick", conid=row.conid)
+    assert tick.status is QuoteStatus.LIVE
+    assert tick.bid < tick.ask
+    async with asyncio.timeout(10):
+        while desk.broker.tables["quotes"].get(str(row.conid)) == tick:
+            await asyncio.sleep(0.01)
+    assert await desk.call("unsubscribe", symbol="SPY") == {"conid": row.conid, "unsubscribed": True}
+    assert not (await desk.call("unsubscribe", conid=row.conid))["unsubscribed"]
+    assert desk.broker.tables["quotes"].get(str(row.conid)) is None
+
+
+async def test_snapshots(desk: Desk) -> None:
+    quote = await desk.call("get_ticker", symbol="MSFT")
+    assert (quote.symbol, quote.status) == ("MSFT", QuoteStatus.LIVE)
+    assert quote.last is not None
+    await desk.call("get_tick", symbol="MSFT")
+    assert "snapshot" not in (await desk.call("get_snapshot", symbol="MSFT")).problem
+
+
+async def test_bars(desk: Desk) -> None:
+    bars = await desk.call("get_bars", symbol="AAPL", period="1d", bar="5min")
+    assert len(bars) > 10
+    assert all(bar.low <= bar.open <= bar.high and bar.low <= bar.close <= bar.high for bar in bars)
+    assert [bar.at for bar in bars] == sorted(bar.at for bar in bars)
+    assert (await desk.refused("get_bars", symbol="AAPL", period="forever")).code == "BAD_ARGUMENT"
+
+
+async def test_hours(desk: Desk) -> None:
+    clock = await desk.call("get_clock")
+    assert clock.is_open
+    assert clock.next_change > clock.now
+    schedule = await desk.call("get_trading_schedule", symbol="AAPL")
+    assert schedule["is_open"]
+    assert schedule["regular"]
+
+
+async def test_a_preview_creates_nothing(desk: Desk) -> None:
+    before = len(await desk.call("get_open_orders"))
+    preview = await desk.call(
+        "preview_order", symbol="AAPL", side="buy", qty="10", order_type="limit", limit_price="180"
+    )
+    assert (preview.value, preview.price_source, preview.currency) == (D("1800.00"), "limit", "USD")
+    assert preview.leverage_after > preview.leverage_before
+    assert preview.commission
+    too_much = await desk.call(
+        "preview_order", symbol="AAPL", side="buy", qty="90000", order_type="limit", limit_price=180
+    )
+    assert any("RISK_LEVERAGE" in words for words in too_much.warnings)
+    assert len(await desk.call("get_open_orders")) == before
+
+
+async def test_one_share_of_apple_at_market_is_filled(desk: Desk) -> None:
+    order = await desk.call("place_order", symbol="AAPL", side="buy", qty="1")
+    done = await desk.until(order, OrderState.FILLED)
+    assert (done.filled, done.coid) == (D(1), order.coid)
+    async with asyncio.timeout(10):
+        while not any(fill.coid == order.coid for fill in desk.broker.logs["fills"].entries()):
+            await asyncio.sleep(0.01)
+    await desk.broker.recorder.settled()
+    rows = await desk.broker.journal._database.run(
+        lambda c: c.execute("SELECT kind FROM audit WHERE coid = ?", (order.coid,)).fetchall()
+    )
+    assert {"intent", "sent", "filled"} <= {kind for (kind,) in rows}
+    assert await desk.broker.journal.verify() is None
+    trades = await desk.call("get_activities", days=1)
+    assert [t.qty for t in trades if t.coid == order.coid] == [D(1)]
+    assert any(e.text.startswith("filled BUY 1 AAPL @ ") for e in desk.broker.logs["events"].entries())
+    assert (await desk.refused("cancel_order", coid=order.coid)).code == "ORDER_DONE"
+
+
+async def test_a_limit_order_works_and_is_cancelled(desk: Desk) -> None:
+    order = await desk.call(
+        "place_order", symbol="AAPL", side="buy", qty=5, order_type="limit", limit_price="187.5", tif="gtc"
+    )
+    working = await desk.until(order, OrderState.WORKING)
+    assert (working.limit_price, working.tif) == (D("187.5"), "gtc")
+    assert order.coid in {o.coid for o in await desk.call("get_open_orders")}
+    asked = await desk.call("cancel_order", order_id=order.order_id)
+    assert asked.state in {OrderState.CANCELLING, OrderState.CANCELLED}
+    await desk.until(order, OrderState.CANCELLED)
+    assert order.coid not in {o.coid for o in await desk.call("get_open_orders")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"symbol": "AAPL", "side": "buy", "qty": "0"}, "BAD_TICKET"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1e3"}, "BAD_NUMBER"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1,000"}, "BAD_NUMBER"),
+        ({"symbol": "AAPL", "side": "buy", "qty": True}, "BAD_ARGUMENT"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1.5"}, "BAD_TICKET"),
+        ({"symbol": "AAPL", "side": "hold", "qty": "1"}, "BAD_ARGUMENT"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1", "colour": "red"}, "BAD_ARGUMENT"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1", "order_type": "limit"}, "BAD_TICKET"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1", "limit_price": "5"}, "BAD_TICKET"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1", "order_type": "limit", "limit_price": "1.005"}, "BAD_TICKET"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1", "order_type": "limit", "limit_price": "NaN"}, "BAD_NUMBER"),
+        ({"symbol": "ZZZZ", "side": "buy", "qty": "1"}, "SYMBOL_NOT_FOUND"),
+        ({"symbol": "ES", "side": "buy", "qty": "1", "asset_class": "futures"}, "SYMBOL_NOT_FOUND"),
+        ({"symbol": "AAPL", "side": "buy", "qty": "1", "asset_class": "art"}, "BAD_ARGUMENT"),
+        ({"side": "buy", "qty": "1"}, "BAD_ARGUMENT"),
+        (
+            {"symbol": "AAPL", "side": "buy", "qty": "90000", "order_type": "limit", "limit_price": "187"},
+            "RISK_LEVERAGE",
+        ),
+    ],
+)
+async def test_a_bad_order_is_refused_in_plain_words(desk: Desk, arguments: dict[str, Any], code: str) -> None:
+    before = len(desk.broker.tables["orders"])
+    problem = await desk.refused("place_order", **arguments)
+    assert problem.code == code
+    assert problem.message
+    assert len(desk.broker.tables["orders"]) == before
+
+
+async def test_what_does_not_exist(desk: Desk) -> None:
+    assert (await desk.refused("cancel_order")).code == "ORDER_NOT_FOUND"
+    assert (await desk.refused("cancel_order", order_id="")).code == "ORDER_NOT_FOUND"
+    assert (await desk.refused("cancel_order", order_id="-1")).code == "ORDER_NOT_FOUND"
+    assert (await desk.refused("get_order", order_id="tNONE")).code == "ORDER_NOT_FOUND"
+    assert (await desk.refused("get_activities", days=90)).code == "BAD_ARGUMENT"
+    assert (await desk.refused("answer_question", question_id="x", confirmed=True)).code == "QUESTION_NOT_FOUND"
+    assert (await desk.refused("no_such_operation")).code == "UNKNOWN_OPERATION"
+
+
+async def test_the_list_describes_itself(desk: Desk) -> None:
+    described = {row["name"]: row for row in (operation.describe() for operation in desk.broker.dispatcher)}
+    assert len(described) == len(list(desk.broker.dispatcher)) >= 26
+    assert all(row["summary"].endswith(".") and "\n" not in row["summary"] for row in described.values())
+    tiers = {name: row["tier"] for name, row in described.items()}
+    assert tiers["place_order"] == tiers["cancel_order"] == Tier.CHANGE
+    assert tiers["resolve_order"] == Tier.DANGEROUS
+    assert tiers["preview_order"] == Tier.READ
+    assert tiers["take_over"] == Tier.DANGEROUS
+    schema = described["place_order"]["schema"]
+    properties = schema["$defs"][schema["$ref"].rpartition("/")[2]]["properties"]
+    wanted = "symbol side qty order_type limit_price tif asset_class sec_type exchange outside_rth"
+    assert set(wanted.split()) <= set(properties)
+    msgspec.json.encode(described)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"kind": "live"}, "refuses every order"), ({"orders": "refuse"}, "refuses every order")]
+)
+async def test_profiles_that_refuse(simulator: Any, tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    profile: Profile = msgspec.structs.replace(load(simulator.config, {}, "paper").profile, **changes)
+    broker = Broker(profile, tmp_path, SystemClock(), "0")
+    with pytest.raises(BrokerError, match=words) as caught:
+        await broker.dispatcher.call("place_order", {"symbol": "AAPL", "side": "buy", "qty": "1"}, ME)
+    assert caught.value.code == "ORDERS_REFUSED"
