@@ -1,0 +1,318 @@
+"""Everything a key can do, in one table: bindings, the keys line, help and the command palette come from it.
+
+`python -m ibkr_tui.tui.actions` prints it as Markdown.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Tier(StrEnum):
+    """How much a key can harm: nothing, a change that asks first, or one that wants a word typed."""
+
+    READ = "read"
+    CHANGE = "change"
+    DANGEROUS = "dangerous"
+
+
+class Scope(StrEnum):
+    """Where a key works."""
+
+    EVERYWHERE = "everywhere"
+    DESK = "desk"
+    HEALTH = "health"
+    TICKET = "ticket"
+
+
+class Action(msgspec.Struct, frozen=True):
+    """One thing to do. `rank` orders the keys line when it is narrow: 1 is dropped last, 0 never stands there.
+
+    `method` is the action of the screen or the app that does it, `where` the pane it needs; empty for any.
+    """
+
+    id: str
+    key: str
+    label: str
+    help: str
+    scope: Scope
+    method: str
+    tier: Tier = Tier.READ
+    rank: int = 0
+    where: str = ""
+
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    Action(
+        "order.buy", "b", "Buy", "Open a buy ticket for the selected instrument.", Scope.DESK, "buy", Tier.CHANGE, 1
+    ),
+    Action(
+        "order.sell", "s", "Sell", "Open a sell ticket for the selected instrument.", Scope.DESK, "sell", Tier.CHANGE, 2
+    ),
+    Action(
+        "order.cancel",
+        "c",
+        "Cancel",
+        "Cancel the selected order.",
+        Scope.DESK,
+        "cancel_order",
+        Tier.CHANGE,
+        3,
+    ),
+    Action(
+        "row.open",
+        "enter",
+        "Open",
+        "Open a ticket for the selected instrument, or the selected order.",
+        Scope.DESK,
+        "open_row",
+        Tier.CHANGE,
+    ),
+    Action("symbol.find", "slash", "Symbol", "Find a symbol and add it to the watchlist.", Scope.DESK, "find", rank=4),
+    Action(
+        "symbol.remove",
+        "minus,delete",
+        "Remove",
+        "Take the selected symbol off the watchlist.",
+        Scope.DESK,
+        "remove_symbol",
+        rank=9,
+        where="watchlist",
+    ),
+    Action("row.up", "k", "Up", "The row above; the arrow keys, Page and Home/End work too.", Scope.DESK, "row_up"),
+    Action("row.down", "j", "Down", "The row below.", Scope.DESK, "row_down"),
+    Action("pane.next", "tab", "Pane", "Go to the next pane; Shift+Tab goes back.", Scope.DESK, "next_pane", rank=8),
+    Action("chart.longer", "right_square_bracket", "Bars", "Longer bars in the chart.", Scope.DESK, "longer_bars"),
+    Action("chart.shorter", "left_square_bracket", "Bars", "Shorter bars in the chart.", Scope.DESK, "shorter_bars"),
+    Action(
+        "log.show",
+        "l",
+        "Log",
+        "Show the core's log, or put it away. It follows what is written; scroll up to stay, End to follow again.",
+        Scope.HEALTH,
+        "log",
+        rank=1,
+    ),
+    Action(
+        "log.level",
+        "f",
+        "Level",
+        "In the log: warnings and errors, errors only, everything with debug lines, or the ordinary.",
+        Scope.HEALTH,
+        "log_level",
+        rank=2,
+    ),
+    Action("log.close", "escape", "Close", "Put the log away.", Scope.HEALTH, "close_log"),
+    Action(
+        "core.start",
+        "r",
+        "Start core",
+        "Attach to the core again; starts it if none serves.",
+        Scope.EVERYWHERE,
+        "start_core",
+        rank=1,
+    ),
+    Action(
+        "screen.desk",
+        "1",
+        "Desk",
+        "The desk: watchlist, positions, orders, chart.",
+        Scope.EVERYWHERE,
+        "show_desk",
+        rank=4,
+    ),
+    Action(
+        "screen.health",
+        "8",
+        "Health",
+        "The core's health: login, stream, journal, keys, and what is wrong.",
+        Scope.EVERYWHERE,
+        "show_health",
+        rank=7,
+    ),
+    Action(
+        "session.take_over",
+        "o",
+        "Take over",
+        "When another program has the username: log it out and take the session. Wants a word typed.",
+        Scope.EVERYWHERE,
+        "take_over",
+        Tier.DANGEROUS,
+        1,
+    ),
+    Action("look.theme", "t", "Theme", "The next theme; it is remembered.", Scope.EVERYWHERE, "next_theme", rank=10),
+    Action(
+        "help.keys",
+        "question_mark,f1",
+        "Help",
+        "What the focused pane shows, and every key.",
+        Scope.EVERYWHERE,
+        "help",
+        rank=5,
+    ),
+    Action(
+        "help.commands",
+        "ctrl+p",
+        "Commands",
+        "Find a command by its name.",
+        Scope.EVERYWHERE,
+        "command_palette",
+        rank=7,
+    ),
+    Action(
+        "screen.picture",
+        "f12",
+        "Picture",
+        "Save a picture of the screen, an SVG file in the current directory.",
+        Scope.EVERYWHERE,
+        "save_picture",
+    ),
+    Action("app.quit", "q,ctrl+q", "Quit", "Leave: detach, stop or stay.", Scope.EVERYWHERE, "leave", rank=6),
+    Action(
+        "ticket.preview",
+        "enter",
+        "Preview",
+        "What the order would do: value, commission, margin, leverage. Nothing is sent.",
+        Scope.TICKET,
+        "preview",
+    ),
+    Action(
+        "ticket.send",
+        "ctrl+s,y",
+        "Send",
+        "Send the previewed order. A paste or a held key never does.",
+        Scope.TICKET,
+        "send",
+        Tier.CHANGE,
+    ),
+    Action("ticket.type", "f2", "Type", "Market or limit.", Scope.TICKET, "next_type"),
+    Action(
+        "ticket.tif",
+        "f3",
+        "Time",
+        "How long the order stands: day, until cancelled, or at once.",
+        Scope.TICKET,
+        "next_tif",
+    ),
+    Action("ticket.side", "f4", "Side", "Buy or sell.", Scope.TICKET, "other_side"),
+    Action(
+        "ticket.close",
+        "escape",
+        "Close",
+        "Back to the fields, then to the desk. An order already being sent goes on.",
+        Scope.TICKET,
+        "back",
+    ),
+)
+
+_SHOWN: Final = {
+    "slash": "/",
+    "minus": "-",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "enter": "Enter",
+    "escape": "Esc",
+    "tab": "Tab",
+    "delete": "Del",
+    "space": "Space",
+}
+
+
+def by_id(action_id: str) -> Action:
+    """The action of that id. Raises KeyError."""
+    for action in ACTIONS:
+        if action.id == action_id:
+            return action
+    raise KeyError(action_id)
+
+
+def of_scope(*scopes: Scope) -> Iterator[Action]:
+    """The actions of these scopes, in the order of the table."""
+    return (action for action in ACTIONS if action.scope in scopes)
+
+
+def shown_key(key: str, *, every: bool = False) -> str:
+    """A key as people write it: `slash` is `/`, `ctrl+p` is `^p`; only the first of several unless `every`."""
+    names = [_one_key(k.strip()) for k in key.split(",")]
+    return " ".join(names) if every else names[0]
+
+
+def _one_key(key: str) -> str:
+    if key in _SHOWN:
+        return _SHOWN[key]
+    if key.startswith("ctrl+"):
+        return "^" + key.removeprefix("ctrl+")
+    return key.upper() if len(key) > 1 and key[0] == "f" and key[1:].isdigit() else key
+
+
+class Keymap(msgspec.Struct, frozen=True):
+    """The keys in force by action id, and what was wrong with the ones a person wanted."""
+
+    keys: Mapping[str, str]
+    problems: tuple[str, ...] = ()
+
+
+def keymap(wanted: Mapping[str, str], actions: Iterable[Action] = ACTIONS) -> Keymap:
+    """The table's keys with `wanted` in their place.
+
+    A wanted keymap that makes two actions of one place share a key is refused as a whole when one of them can change
+    something, because the toolkit would run either, silently; any other clash drops only the wanted key.
+    """
+    table = {action.id: action for action in actions}
+    keys = {action.id: action.key for action in table.values()}
+    problems: list[str] = []
+    for name, key in wanted.items():
+        if name not in table:
+            problems.append(f"keymap: there is no action “{name[:40]}”")
+        elif not key.strip():
+            problems.append(f"keymap: {name} has no key")
+        else:
+            keys[name] = key
+    for first, second, key in _clashes(table, keys):
+        harmful = any(table[name].tier is not Tier.READ for name in (first, second))
+        if harmful:
+            problems.append(f"keymap refused: {shown_key(key)} would be {table[first].label} and {table[second].label}")
+            return Keymap({action.id: action.key for action in table.values()}, tuple(problems))
+        for name in (first, second):
+            if name in wanted:
+                problems.append(f"keymap: {shown_key(key)} is taken; {name} keeps {shown_key(table[name].key)}")
+                keys[name] = table[name].key
+    return Keymap(keys, tuple(problems))
+
+
+def _clashes(table: Mapping[str, Action], keys: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    names = list(keys)
+    for at, first in enumerate(names):
+        for second in names[at + 1 :]:
+            if not _meet(table[first], table[second]):
+                continue
+            for key in sorted(_set(keys[first]) & _set(keys[second])):
+                yield first, second, key
+
+
+def _meet(first: Action, second: Action) -> bool:
+    scopes = {first.scope, second.scope}
+    return len(scopes) == 1 or Scope.EVERYWHERE in scopes
+
+
+def _set(keys: str) -> set[str]:
+    return {key.strip() for key in keys.split(",")}
+
+
+def markdown() -> str:
+    """The table of keys for the README."""
+    lines = ["| key | what it does | action |", "| --- | --- | --- |"]
+    for action in ACTIONS:
+        keys = " ".join(f"`{_one_key(key.strip())}`" for key in action.key.split(","))
+        lines.append(f"| {keys} | {action.help} | `{action.id}` |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown() + "\n")

@@ -1,0 +1,104 @@
+"""What the app asks of its core, each with its answer's type and a deadline that fits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ibkr_tui.model.core_log import LogLevel, LogTail
+from ibkr_tui.model.instruments import Instrument, Listing
+from ibkr_tui.model.numbers import plain
+from ibkr_tui.model.orders import Order, OrderPreview, OrderTicket
+from ibkr_tui.model.quotes import Bar
+from ibkr_tui.tui.feed import Feed
+
+TAKE_OVER_WORD: Final = "TAKE-OVER"
+_PEOPLE_DEADLINE_S: Final = 600.0
+"""An order may wait for ten questions of 45 seconds each, and ten answers of the broker."""
+
+
+class _Subscribed(msgspec.Struct, frozen=True):
+    conid: int | None = None
+
+
+def _named(symbol: str, conid: int | None) -> dict[str, object]:
+    return {"symbol": symbol} if conid is None else {"symbol": symbol, "conid": conid}
+
+
+async def subscribe(feed: Feed, symbol: str, conid: int | None) -> int | None:
+    """Stream an instrument; its conid."""
+    found = await feed.call("subscribe_tick", _named(symbol, conid), result=_Subscribed, deadline=20)
+    return found.conid
+
+
+async def unsubscribe(feed: Feed, symbol: str, conid: int | None) -> None:
+    """Let a stream go."""
+    await feed.call("unsubscribe", _named(symbol, conid))
+
+
+async def bars(feed: Feed, symbol: str, conid: int | None, period: str, bar: str) -> list[Bar]:
+    """History, oldest first."""
+    found = await feed.call("get_bars", {**_named(symbol, conid), "period": period, "bar": bar}, deadline=20)
+    rows = found.get("bars", []) if isinstance(found, dict) else found
+    return msgspec.convert(rows, list[Bar], strict=False)
+
+
+async def search(feed: Feed, words: str) -> list[Listing]:
+    """Listings whose symbol or name matches."""
+    return await feed.call("search_contracts", {"symbol": words}, result=list[Listing], deadline=10)
+
+
+async def contract(feed: Feed, symbol: str, conid: int | None) -> Instrument:
+    """The listing's name, currency and price increments."""
+    return await feed.call("get_contract", _named(symbol, conid), result=Instrument, deadline=10)
+
+
+def ticket_arguments(ticket: OrderTicket) -> dict[str, object]:
+    """A ticket as arguments of preview_order and place_order; money as plain decimal text."""
+    arguments: dict[str, object] = {
+        "side": str(ticket.side),
+        "qty": plain(ticket.qty),
+        "order_type": str(ticket.order_type),
+        "tif": str(ticket.tif),
+        **_named(ticket.symbol, ticket.conid),
+    }
+    if ticket.limit_price is not None:
+        arguments["limit_price"] = plain(ticket.limit_price)
+    return arguments
+
+
+async def preview(feed: Feed, ticket: OrderTicket) -> OrderPreview:
+    """What the order would do; nothing is sent."""
+    return await feed.call("preview_order", ticket_arguments(ticket), result=OrderPreview, deadline=20)
+
+
+async def place(feed: Feed, ticket: OrderTicket) -> Order:
+    """Send the order. Waits for the broker's answer, a person's answers to its questions included."""
+    return await feed.call("place_order", ticket_arguments(ticket), result=Order, deadline=_PEOPLE_DEADLINE_S)
+
+
+async def cancel(feed: Feed, order: Order) -> None:
+    """Ask the broker to cancel."""
+    await feed.call("cancel_order", {"order_id": order.order_id or order.key}, deadline=20)
+
+
+async def resolve(feed: Feed, order: Order, verdict: str, *, confirm: str = "") -> None:
+    """A person's verdict on an order of unknown fate."""
+    await feed.call("resolve_order", {"coid": order.key, "verdict": verdict, "confirm": confirm}, deadline=20)
+
+
+async def core_log(feed: Feed, level: LogLevel, after: str = "") -> LogTail:
+    """The end of the core's log, or what came since the cursor `after`."""
+    arguments = {"lines": 500, "level": str(level), "after": after}
+    return await feed.call("get_log", arguments, result=LogTail, deadline=5)
+
+
+async def take_over(feed: Feed) -> None:
+    """Take the session from the program that competes for it."""
+    await feed.call("take_over", {"confirm": TAKE_OVER_WORD}, deadline=30)
+
+
+async def answer(feed: Feed, question_id: str, *, yes: bool) -> None:
+    """Answer a broker's question."""
+    await feed.call("answer_question", {"question_id": question_id, "confirmed": yes}, deadline=20)

@@ -1,0 +1,380 @@
+"""The Desk: watchlist, positions, orders; chart and best prices of the selected instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
+from ibkr_tui.model.instruments import Listing
+from ibkr_tui.model.orders import Order, OrderState, Side
+from ibkr_tui.model.text import clean
+from ibkr_tui.tui import requests
+from ibkr_tui.tui.actions import Action, Scope, of_scope
+from ibkr_tui.tui.desk_state import Chosen, DeskState
+from ibkr_tui.tui.feed import Changed
+from ibkr_tui.tui.screens.confirmations import (
+    CANCEL,
+    KEEP,
+    NOT_SENT,
+    ON_SIGHT,
+    cancel_screen,
+    not_sent_screen,
+    order_screen,
+)
+from ibkr_tui.tui.screens.page import Page
+from ibkr_tui.tui.screens.search import SearchScreen
+from ibkr_tui.tui.screens.ticket import TicketScreen
+from ibkr_tui.tui.screens.ticket_form import TicketForm
+from ibkr_tui.tui.screens.typed_word import DONE
+from ibkr_tui.tui.subscriptions import Subscriptions
+from ibkr_tui.tui.widgets.board import Board
+from ibkr_tui.tui.widgets.chart import SIZES, Chart
+from ibkr_tui.tui.widgets.inside_panel import InsidePanel
+from ibkr_tui.tui.widgets.order_board import OrderBoard
+from ibkr_tui.tui.widgets.painted import Painted
+from ibkr_tui.tui.widgets.position_board import PositionBoard
+from ibkr_tui.tui.widgets.quote_board import QuoteBoard
+
+_CHART_EVERY_S: Final = 0.2
+_HISTORY_PAUSE_S: Final = 0.15
+
+
+class DeskScreen(Page):
+    """Painted by `frame` (what changed) and `second` (ages and clocks); nothing else paints it."""
+
+    scope = Scope.DESK
+    action = "screen.desk"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(a.key, a.method, a.label, id=a.id, show=False) for a in of_scope(Scope.DESK)
+    ]
+
+    def __init__(self, state: DeskState, subscriptions: Subscriptions, keys: Mapping[str, str]) -> None:
+        super().__init__(state, keys)
+        self._subscriptions = subscriptions
+        self._charted: Chosen | None = None
+        self.watch_board = QuoteBoard(id="watchlist")
+        self.position_board = PositionBoard(id="positions")
+        self.order_board = OrderBoard(id="orders")
+        self.chart = Chart(id="chart")
+        self.inside = InsidePanel(id="inside")
+
+    def compose(self) -> ComposeResult:
+        yield self.status
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield self.watch_board
+                yield self.position_board
+                yield self.order_board
+            with Vertical(id="right"):
+                yield self.chart
+                yield self.inside
+        yield self.message
+        yield self.keys_bar
+
+    def on_mount(self) -> None:
+        self.watch_board.entitle(Content("Watchlist"))
+        self.watch_board.show(list(self.state.watchlist.rows))
+        self.position_board.retitle()
+        self.order_board.retitle()
+        self.watch_board.focus()
+        self._choose_selected(self.watch_board)
+
+    @property
+    def board(self) -> Board:
+        """The board that has the focus, else the watchlist."""
+        return self.focused if isinstance(self.focused, Board) else self.watch_board
+
+    @property
+    def help_pane(self) -> str:
+        return self.board.id or ""
+
+    # painting
+
+    def frame(self, changed: Changed, *, flashes: bool) -> None:
+        """Repaint what changed, and only what can be seen of it."""
+        keys = changed.keys
+        if changed.link:
+            self._link_changed()
+        self._frame_quotes(keys.get("quotes", set()), flashes=flashes)
+        if "positions" in keys or "quotes" in keys:
+            self._frame_positions(keys)
+        if "orders" in keys:
+            self.order_board.show([order.key for order in self.state.orders()])
+            self.order_board.paint_keys(keys["orders"])
+            self.order_board.retitle()
+            self.keys_bar.paint()
+        super().frame(changed, flashes=flashes)
+
+    def _frame_quotes(self, conids: set[str], *, flashes: bool) -> None:
+        rows = self.state.watchlist.rows.values()
+        touched = {row.key for row in rows if row.conid is not None and str(row.conid) in conids}
+        touched |= self._subscriptions.changed
+        self._subscriptions.changed.clear()
+        self.watch_board.frame(touched, flashes=flashes)
+        self._name_chosen()
+        chosen = self.state.chosen.conid
+        if chosen is not None and str(chosen) in conids:
+            quote = self.state.quote(chosen)
+            self.inside.paint()
+            if quote is not None:
+                self.chart.follow(quote)
+            now = self.state.clock.monotonic()
+            if now - self.chart.drawn >= _CHART_EVERY_S:
+                self.chart.drawn = now
+                self.chart.paint()
+                self.chart.retitle()
+
+    def _frame_positions(self, keys: Mapping[str, set[str]]) -> None:
+        touched = keys.get("positions", set()) | keys.get("quotes", set())
+        if "positions" in keys:
+            self.position_board.show([str(position.conid) for position in self.state.positions()])
+            self.inside.paint()
+        self.position_board.paint_keys(touched)
+
+    def _link_changed(self) -> None:
+        """Everything may be stale, or fresh again."""
+        self._subscriptions.wake()
+        if self.state.feed.is_live:
+            self._charted = None  # the chart may have a gap
+        for painter in self.painters:
+            painter.paint()
+        self._titles()
+
+    @property
+    def painters(self) -> tuple[Painted, ...]:
+        """Every widget that paints itself."""
+        return (
+            self.status, self.watch_board, self.position_board, self.order_board, self.chart, self.inside,
+            self.message, self.keys_bar,
+        )  # fmt: skip
+
+    def second(self) -> None:
+        """Ages, clocks and countdowns have moved on."""
+        super().second()
+        self.watch_board.paint_keys(self.watch_board.visible_keys())
+        self.order_board.paint_keys(self.order_board.visible_keys())
+        self.chart.paint()
+        self._titles()
+
+    def _titles(self) -> None:
+        for board in (self.position_board, self.order_board, self.chart, self.inside):
+            board.retitle()
+
+    # the selected instrument
+
+    @on(Board.Moved)
+    def moved(self, message: Board.Moved) -> None:
+        """Chart and best prices follow the cursor."""
+        if message.board.has_focus:
+            self._choose_selected(message.board)
+        self.keys_bar.paint()
+
+    def on_descendant_focus(self) -> None:
+        self._choose_selected(self.board)
+        self.keys_bar.paint()
+
+    def _choose_selected(self, board: Board) -> None:
+        chosen = self._instrument_of(board)
+        if chosen is not None and chosen != self.state.chosen:
+            self.state.chosen = chosen
+            self._show_chosen()
+
+    def _instrument_of(self, board: Board) -> Chosen | None:
+        key = board.selected
+        if key is None:
+            return None
+        if board is self.watch_board:
+            row = self.state.watchlist.rows.get(key)
+            return Chosen(row.symbol, row.conid) if row is not None else None
+        rows: Mapping[str, Any] = self.state.feed.positions.rows
+        if board is self.order_board:
+            rows = self.state.feed.orders.rows
+        found = rows.get(key)
+        return Chosen(found.symbol, found.conid) if found is not None else None
+
+    def _name_chosen(self) -> None:
+        """The core has named the listing of a symbol that was chosen before it was known."""
+        if self.state.chosen.conid is None or self._charted != self.state.chosen:
+            self._choose_selected(self.board)
+            self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        chosen = self.state.chosen
+        if chosen.conid is None or not self.state.feed.is_live:
+            self.chart.retitle()
+            return
+        if self._charted == chosen:
+            return
+        self._charted = chosen
+        self.chart.begin("Loading bars…")
+        self.chart.retitle()
+        self.inside.paint()
+        self.inside.retitle()
+        self.load_bars(chosen)
+
+    @work(exclusive=True, group="bars", name="bars", exit_on_error=False)
+    async def load_bars(self, chosen: Chosen) -> None:
+        """History of the chosen instrument, after a pause in which a held arrow key moves on."""
+        await self.state.clock.sleep(_HISTORY_PAUSE_S)
+        size = self.chart.bar_size
+        try:
+            bars = await requests.bars(self.state.feed, chosen.symbol, chosen.conid, size.period, size.bar)
+        except BrokerError as error:
+            self.chart.begin(f"No chart: {clean(error.message)} ({error.code}). {error.user_action}")
+            if error.retryable:
+                await self.state.clock.sleep(3)
+                self._charted = None
+            return
+        self.chart.show(bars)
+
+    # actions
+
+    def applies(self, action: Action) -> bool:
+        """Whether a key does something now."""
+        if action.where and self.board.id != action.where:
+            return False
+        if action.method == "cancel_order":
+            order = self._selected_order()
+            return order is not None and not order.state.is_done
+        return super().applies(action)
+
+    def _selected_order(self) -> Order | None:
+        key = self.order_board.selected
+        return self.state.feed.orders.rows.get(key) if key is not None else None
+
+    def action_buy(self) -> None:
+        """A buy ticket."""
+        self._open_ticket(Side.BUY)
+
+    def action_sell(self) -> None:
+        """A sell ticket."""
+        self._open_ticket(Side.SELL)
+
+    def _open_ticket(self, side: Side) -> None:
+        chosen = self.state.chosen
+        if chosen.conid is None:
+            self.say(f"{chosen.symbol or 'Nothing'} has no listing yet; wait for its price.", Severity.WARNING)
+            return
+        quote = self.state.quote(chosen.conid)
+        name = clean(quote.description, limit=30) if quote is not None else chosen.symbol
+        self.app.push_screen(TicketScreen(self.state, TicketForm(chosen.symbol, chosen.conid, side), name_shown=name))
+
+    def action_open_row(self) -> None:
+        """The order under the cursor, or a ticket; a held position opens to be reduced."""
+        order = self._selected_order() if self.board is self.order_board else None
+        if order is not None:
+            quote = self.state.quote(order.conid)
+            screen = order_screen(self.state, order, quote.decimals if quote is not None else 2)
+            self.app.push_screen(screen, lambda given: self._decided(given, order))
+            return
+        position = self.state.position_of(self.state.chosen.conid) if self.board is self.position_board else None
+        self._open_ticket(Side.SELL if position is not None and position.qty > 0 else Side.BUY)
+
+    def action_cancel_order(self) -> None:
+        """Cancel the selected order, after asking."""
+        order = self._selected_order()
+        if order is not None and order.state is OrderState.UNKNOWN:
+            self.action_open_row()
+        elif order is not None and not order.state.is_done:
+            quote = self.state.quote(order.conid)
+            screen = cancel_screen(order, quote.decimals if quote is not None else 2)
+            self.app.push_screen(screen, lambda given: self._cancel_if(given, order))
+
+    def _cancel_if(self, given: str | None, order: Order) -> None:
+        if given == CANCEL:
+            self.cancel(order)
+
+    def _decided(self, given: str | None, order: Order) -> None:
+        """What was chosen about an order that was looked at."""
+        if given == NOT_SENT:
+            quote = self.state.quote(order.conid)
+            screen = not_sent_screen(order, quote.decimals if quote is not None else 2)
+            self.app.push_screen(screen, lambda typed: self._declared(typed, order))
+        elif given == ON_SIGHT or (given == KEEP and order.state is OrderState.UNKNOWN):
+            self.resolve(order, given)
+        else:
+            self._cancel_if(given, order)
+
+    def _declared(self, typed: str | None, order: Order) -> None:
+        if typed == DONE:
+            self.resolve(order, NOT_SENT, order.symbol)
+
+    @work(group="resolve", name="resolve", exit_on_error=False)
+    async def resolve(self, order: Order, verdict: str, confirm: str = "") -> None:
+        """Tell the core the verdict; the order's row and the events show what becomes of it."""
+        try:
+            await requests.resolve(self.state.feed, order, verdict, confirm=confirm)
+        except BrokerError as error:
+            self.say(clean(str(error), limit=400), Severity.ERROR)
+
+    @work(group="cancel", name="cancel", exit_on_error=False)
+    async def cancel(self, order: Order) -> None:
+        """Ask the core; the order's row shows what becomes of it."""
+        try:
+            await requests.cancel(self.state.feed, order)
+        except BrokerError as error:
+            self.say(f"Not cancelled: {clean(str(error), limit=400)}", Severity.ERROR)
+
+    def action_find(self) -> None:
+        """Find a symbol."""
+        self.app.push_screen(SearchScreen(self.state.feed), self._add)
+
+    def _add(self, listing: Listing | None) -> None:
+        if listing is None:
+            return
+        known = self.state.watchlist.key_of(listing.conid)
+        key = known or self.state.watchlist.add(clean(listing.symbol, limit=20), listing.conid)
+        self.watch_board.show(list(self.state.watchlist.rows))
+        self.watch_board.focus()
+        self.watch_board.select(key)
+        self._choose_selected(self.watch_board)
+        self._subscriptions.wake()
+
+    def action_remove_symbol(self) -> None:
+        """Take the selected line off the watchlist."""
+        key = self.watch_board.selected
+        row = self.state.watchlist.remove(key) if key is not None else None
+        if row is not None:
+            self.watch_board.show(list(self.state.watchlist.rows))
+            self._choose_selected(self.watch_board)
+            self.release(row.symbol, row.conid)
+            self.say(f"{row.symbol} is off the watchlist.")
+
+    @work(group="release", name="unsubscribe", exit_on_error=False)
+    async def release(self, symbol: str, conid: int | None) -> None:
+        """Let the stream go, unless a position still needs it."""
+        if self.state.position_of(conid) is None and conid is not None:
+            try:
+                await requests.unsubscribe(self.state.feed, symbol, conid)
+            except BrokerError as error:
+                self.say(clean(str(error), limit=300), Severity.WARNING)
+
+    def action_row_up(self) -> None:
+        self.board.move(-1)
+
+    def action_row_down(self) -> None:
+        self.board.move(1)
+
+    def action_next_pane(self) -> None:
+        self.focus_next()
+
+    def action_longer_bars(self) -> None:
+        self._resize_bars(1)
+
+    def action_shorter_bars(self) -> None:
+        self._resize_bars(-1)
+
+    def _resize_bars(self, step: int) -> None:
+        at = max(0, min(len(SIZES) - 1, self.chart.size_at + step))
+        if at != self.chart.size_at:
+            self.chart.size_at = at
+            self._charted = None
+            self._show_chosen()

@@ -1,0 +1,93 @@
+"""Help: what the focused pane shows, what the words mean, and every key, from the action table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ibkr_tui.tui import figures
+from ibkr_tui.tui.actions import ACTIONS, Scope, Tier, of_scope, shown_key
+
+PANES: Final = {
+    "watchlist": (
+        "Watchlist",
+        "One line a symbol: last price, change since the last close, best bid and ask. Age is the time since the price "
+        "last changed. / adds a symbol, - takes it away; the list is kept between runs.",
+    ),
+    "positions": (
+        "Positions",
+        "What the account holds, at its average price, and what each position makes or loses at the live price. Short "
+        "positions have a −. Day is today's profit and loss of the account, open what is not yet realised.",
+    ),
+    "orders": (
+        "Orders",
+        "UNKNOWN orders stand first: their answer was lost and IBKR may or may not have them; they are never sent "
+        "again. A working order shows how far its limit is from the market. Enter opens one, c cancels it.",
+    ),
+    "health": (
+        "Health",
+        "The first lines say what is wrong and what to do. Below, ● is well, ◐ wants watching, ✗ is broken, ○ is off "
+        "or not known. The core logs in again by itself; only Blocked and Competing need a person. The token proves "
+        "the login and is replaced before it ends; the stream brings prices and orders; the journal is written before "
+        "an order leaves, so none is sent while it fails. l shows the core's log.",
+    ),
+    "log": (
+        "Core log",
+        "What the core wrote of its own work, the newest line last; ! is a warning, ✗ an error. Secrets are taken out "
+        "before a line is written. f chooses the level; the arrow keys, Page and Home/End scroll, End follows again. "
+        "Debug lines are written when the core was started with IBKR_TUI_LOG=debug. The file is core.log in the state "
+        "directory; `ibkr-tui call get_log` prints it too.",
+    ),
+}
+
+WORDS: Final = (
+    ("STALE", "no confirmation for a while, or the link is down: not a present price"),
+    ("DELAYED", "15 minutes old or more: no live data subscription"),
+    ("FROZEN", "the last price before the market closed"),
+    ("HALTED", "trading in it is halted"),
+    ("NO DATA", "nothing to show; the reason stands beside it"),
+)
+_SCOPES: Final = {Scope.DESK: "Desk", Scope.HEALTH: "Health", Scope.TICKET: "Ticket", Scope.EVERYWHERE: "Everywhere"}
+
+
+class HelpScreen(ModalScreen[None]):
+    """Any of Escape, q, ? and F1 closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,f1", "dismiss", "Close")]
+
+    def __init__(self, pane: str, keys: Mapping[str, str]) -> None:
+        super().__init__()
+        self._pane = pane
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="box") as box:
+            box.border_title = Content("Help")
+            box.border_subtitle = Content("↑↓ scroll · Esc close")
+            yield Static(self._text(), markup=False)
+
+    def _text(self) -> Content:
+        parts: list[Content] = []
+        if self._pane in PANES:
+            title, words = PANES[self._pane]
+            parts += [Content.styled(title, "bold $accent"), Content(words), Content("")]
+        for scope, name in _SCOPES.items():
+            if not any(of_scope(scope)):
+                continue
+            parts.append(Content.styled(name, "bold $accent"))
+            for action in ACTIONS:
+                if action.scope is scope:
+                    key = figures.left(shown_key(self._keys.get(action.id, action.key), every=True), 9)
+                    asks = ("  asks first", "$warn") if action.tier is not Tier.READ and scope is Scope.DESK else ""
+                    parts.append(Content.assemble((key, "bold"), action.help, asks))
+            parts.append(Content(""))
+        parts.append(Content.styled("Words beside a price", "bold $accent"))
+        parts += [Content.assemble((figures.left(word, 9), "$warn"), meaning) for word, meaning in WORDS]
+        return Content("\n").join(parts)

@@ -1,0 +1,58 @@
+"""What IBKR asks before it takes an order: its own words, No by default, and a countdown to No."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from ibkr_tui.model.orders import Question
+from ibkr_tui.model.quotes import QuoteStatus
+from ibkr_tui.model.text import clean
+from ibkr_tui.tui import figures
+from ibkr_tui.tui.desk_state import DeskState
+from ibkr_tui.tui.screens.choice import Answer, ChoiceScreen
+
+NO, YES, GONE = "no", "yes", "gone"
+
+
+class QuestionScreen(ChoiceScreen):
+    """Answers with `no` or `yes`; `gone` when the core has taken the question back."""
+
+    def __init__(self, question: Question, state: DeskState) -> None:
+        self.question = question
+        self._state = state
+        ids = " ".join(clean(message_id, limit=20) for message_id in question.message_ids)
+        answers = [Answer(NO, "No, don't send", "n"), Answer(YES, "Yes, send", "y", guarded=True)]
+        super().__init__(Content(f"IBKR asks · {ids}".rstrip(" ·")), self._words(), answers, tone="warn")
+
+    def _words(self) -> list[Content]:
+        lines = [Content.styled(clean(self.question.summary, limit=120), "bold"), Content("")]
+        for message in self.question.messages:
+            lines += [Content(clean(message, limit=1000, lines=True)), Content("")]
+        quote_line = self._quote()
+        return [*lines, quote_line] if quote_line else lines[:-1]
+
+    def _quote(self) -> Content | None:
+        """The prices the answer should be weighed against."""
+        order = self._state.feed.orders.rows.get(self.question.order_key)
+        quote = self._state.quote(order.conid) if order is not None else None
+        if order is None or quote is None:
+            return None
+        bid, ask = figures.number(quote.bid, quote.decimals), figures.number(quote.ask, quote.decimals)
+        status = self._state.status(quote)
+        if status is not QuoteStatus.LIVE:
+            return Content.styled(f"Your quote: bid {bid}, ask {ask}, {status.upper()}", "$warn")
+        words = f"Your quote: bid {bid}, ask {ask}, {figures.age(self._state.age(quote))} old"
+        distance = self._state.distance(order)
+        if distance is not None:
+            words += f" · the limit is {figures.percent(abs(distance)).lstrip('+')} "
+            words += f"{'above' if distance > 0 else 'below'} it"
+        return Content.styled(words, "$muted")
+
+    def aside(self) -> Content:
+        left = (self.question.expires_at - self._state.clock.now()).total_seconds()
+        return Content.styled(f"declines in {figures.countdown(left)}", "$warn" if left < 10 else "$muted")
+
+    def second(self) -> None:
+        """A second has passed."""
+        self.body = self._words()
+        self.refresh_lines()

@@ -1,0 +1,78 @@
+"""The preview of an order as lines to read before it is sent. Pure."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from ibkr_tui.model.orders import OrderPreview, OrderTicket, OrderType
+from ibkr_tui.model.text import clean
+from ibkr_tui.tui import figures
+
+OLD_QUOTE_S = 5.0
+
+
+def order_line(ticket: OrderTicket, name: str) -> str:
+    """`BUY 100 AAPL LMT 189.42 DAY`."""
+    price = "MKT"
+    if ticket.order_type is OrderType.LIMIT and ticket.limit_price is not None:
+        price = f"LMT {ticket.limit_price:,f}"
+    return f"{ticket.side.upper()} {figures.quantity(ticket.qty)} {name} {price} {ticket.tif.upper()}"
+
+
+def preview_lines(preview: OrderPreview) -> list[Content]:
+    """Value, commission, margin, leverage before and after, distance to the market, quote age, warnings."""
+    value = f"{figures.number(preview.value)} {clean(preview.currency, limit=5)}"
+    commission = clean(preview.commission, limit=24) or figures.UNKNOWN
+    lines = [
+        _pair("Value", value, "Commission", commission),
+        _pair("Margin", _margin(preview), "Leverage", _leverage(preview)),
+    ]
+    market = _market(preview)
+    if market:
+        lines.append(Content.assemble(*market))
+    lines += [Content.styled(f"! {clean(warning, limit=300)}", "$warn") for warning in preview.warnings]
+    return lines
+
+
+def _pair(first: str, value: str | Content, second: str, other: str | Content) -> Content:
+    shown = value if isinstance(value, Content) else Content(value)
+    gap = " " * max(2, 26 - shown.cell_length)
+    return Content.assemble(
+        (figures.left(first, 11), "$muted"), shown, gap, (figures.left(second, 11), "$muted"), other
+    )
+
+
+def _margin(preview: OrderPreview) -> str:
+    before, after = clean(preview.margin_before, limit=16), clean(preview.margin_after, limit=16)
+    if not before and not after:
+        return figures.UNKNOWN
+    return f"{before or figures.UNKNOWN} → {after or figures.UNKNOWN}"
+
+
+def _leverage(preview: OrderPreview) -> Content:
+    before, after = preview.leverage_before, preview.leverage_after
+    near = after is not None and after > preview.leverage_cap * 8 / 10
+    return Content.assemble(
+        f"{figures.number(before)} → ",
+        (figures.number(after), "bold $warn" if near else "bold"),
+        (f" / {figures.number(preview.leverage_cap, 1)}", "$muted"),
+    )
+
+
+def _market(preview: OrderPreview) -> list[str | tuple[str, str]]:
+    """Where the price stands against the market, and how old the quote is."""
+    parts: list[str | tuple[str, str]] = []
+    distance = preview.distance_pct
+    if preview.order_type is OrderType.LIMIT and distance is not None:
+        where = (
+            "at"
+            if distance == 0
+            else f"{figures.percent(abs(distance)).lstrip('+')} {'above' if distance > 0 else 'below'}"
+        )
+        parts.append(f"The limit is {where} the market")
+    elif preview.order_type is OrderType.MARKET:
+        parts.append(f"At the market, about {figures.number(preview.price)}")
+    if preview.quote_age_s is not None:
+        old = preview.quote_age_s > OLD_QUOTE_S
+        parts += [" · " if parts else "", (f"quote {preview.quote_age_s:.1f} s old", "$warn" if old else "$muted")]
+    return parts

@@ -1,0 +1,109 @@
+"""Runs an app on the terminal and gives the terminal back, whatever ends it: a key, a signal, a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import locale
+import os
+import signal
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, Final
+
+from textual.app import App
+
+STATUS: Final = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
+_LEAVE_S: Final = 4.0
+_RESTORE: Final = (
+    "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h"
+)
+
+
+def run_app(app: App[Any]) -> int:
+    """Run `app` and return the exit status: the app's own, 1 after a crash, 2 without a terminal, 128 + a signal."""
+    problem = terminal_problem()
+    if problem:
+        sys.stderr.write(problem + "\n")
+        return 2
+    saved = termios.tcgetattr(sys.stdin.fileno())
+    leaving = _Leaving(app, saved)
+    with leaving.on_signals():
+        try:
+            asyncio.run(leaving.drive())
+        except KeyboardInterrupt:
+            return STATUS[signal.SIGINT]
+        finally:
+            leaving.done()
+    if leaving.status is not None:
+        return leaving.status
+    if app.return_code:
+        return app.return_code
+    return app.return_value if isinstance(app.return_value, int) else 0
+
+
+def terminal_problem() -> str:
+    """Why no full-screen app can run here; empty when one can."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return "ibkr-tui: this needs a terminal. For scripts there is `ibkr-tui call`; see `ibkr-tui --help`."
+    if os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+        return "ibkr-tui: this terminal says it cannot draw (TERM). Set TERM, for example to xterm-256color."
+    encoding = (getattr(sys.__stderr__, "encoding", None) or locale.getpreferredencoding(False)).lower()
+    if "utf" not in encoding:
+        return f"ibkr-tui: the locale's encoding is {encoding}. Set LANG to a UTF-8 locale, for example C.UTF-8."
+    return ""
+
+
+class _Leaving:
+    """Ends the app on a signal, and the process too if the app cannot end: a terminal nobody reads blocks it."""
+
+    def __init__(self, app: App[Any], saved: list[Any]) -> None:
+        self._app = app
+        self._saved = saved
+        # The numbers, now: while an app runs, sys.stderr is the toolkit's and has none.
+        self._input, self._output = sys.stdin.fileno(), sys.stderr.fileno()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._force: threading.Timer | None = None
+        self.status: int | None = None
+
+    async def drive(self) -> None:
+        """Run the app in this loop."""
+        self._loop = asyncio.get_running_loop()
+        if self.status is None:
+            await self._app.run_async()
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Handle the signals that ask a program to go, and put the old handlers back."""
+        before = {number: signal.signal(number, self._asked) for number in STATUS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        # A plain handler, not the loop's: it runs even while the loop waits for a terminal that takes no more.
+        if self.status is not None:
+            return
+        self.status = STATUS[signal.Signals(number)]
+        self._force = threading.Timer(_LEAVE_S, self._end_now)
+        self._force.daemon = True
+        self._force.start()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._app.exit)
+
+    def _end_now(self) -> None:
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcsetattr(self._input, termios.TCSANOW, self._saved)
+            os.set_blocking(self._output, False)
+            os.write(self._output, _RESTORE.encode())
+        os._exit(self.status or 1)
+
+    def done(self) -> None:
+        """The app has ended by itself."""
+        if self._force is not None:
+            self._force.cancel()
