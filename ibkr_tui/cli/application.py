@@ -1,0 +1,85 @@
+"""The app itself: on the chosen profile, on the demo, or the welcome of someone who has no configuration yet."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from ibkr_tui.cli.output import Exit
+from ibkr_tui.cli.running import guard
+from ibkr_tui.cli.selection import Chosen, Selection
+
+if TYPE_CHECKING:
+    from ibkr_tui.cli.demo import DemoLauncher
+    from ibkr_tui.tui.settings import UiSettings
+
+
+def run_application(selection: Selection) -> NoReturn:
+    """The app on the profile; without any configuration the welcome. Exits."""
+
+    if not selection.exists():
+        _welcome(selection)
+    guard(lambda: _run_profile(selection))
+
+
+def _run_profile(selection: Selection) -> int:
+    from ibkr_tui.cli.launching import CoreLauncher
+    from ibkr_tui.core.state import state_root
+    from ibkr_tui.tui.app import TradingApp
+    from ibkr_tui.tui.terminal import run_app
+
+    chosen = selection.load()
+    launcher = CoreLauncher(chosen, selection.environ, leave_after=None)
+    return run_app(TradingApp(launcher, state_root(selection.environ), ui_settings(chosen)))
+
+
+def _welcome(selection: Selection) -> NoReturn:
+    """The welcome, and the demo if it is chosen there. Exits."""
+
+    def work() -> int:
+        from ibkr_tui.core.config import default_path
+        from ibkr_tui.tui.screens.welcome import DEMO, WelcomeApp
+        from ibkr_tui.tui.terminal import run_app
+
+        app = WelcomeApp(default_path(selection.environ), example_configuration())
+        status = run_app(app)
+        if status == Exit.DONE and app.return_value == DEMO:
+            from ibkr_tui.cli.demo import DEFAULT_SEED, DemoLauncher
+
+            return _run_demo(DemoLauncher(DEFAULT_SEED, selection.environ))
+        return status
+
+    guard(work)
+
+
+def run_demo(launcher: DemoLauncher) -> NoReturn:
+    """The app on the demo, which is gone afterwards. Exits."""
+    guard(lambda: _run_demo(launcher))
+
+
+def _run_demo(launcher: DemoLauncher) -> int:
+    try:
+        from ibkr_tui.tui.app import TradingApp
+        from ibkr_tui.tui.terminal import run_app
+
+        return run_app(TradingApp(launcher, launcher.place / "app"))
+    finally:
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):  # cleaning up is not interrupted
+            signal.signal(number, signal.SIG_IGN)
+        launcher.close()
+
+
+def example_configuration() -> str:
+    """The documented example: beside this file once it is built, at the top of a checkout."""
+    built = Path(__file__).with_name("config.example.toml")
+    return (built if built.is_file() else Path(__file__).parents[2] / built.name).read_text(encoding="utf-8")
+
+
+def ui_settings(chosen: Chosen) -> UiSettings:
+    """The app's settings; a theme that nobody wrote into the file leaves the choice to what the app remembers."""
+    from ibkr_tui.tui.settings import UiSettings
+
+    ui = chosen.profile.ui
+    is_written = chosen.config.provenance.get("ui.theme", "default") != "default"
+    return UiSettings(theme=ui.theme if is_written else "", fps=ui.fps, keymap=ui.keymap)

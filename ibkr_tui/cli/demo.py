@@ -1,0 +1,145 @@
+"""`ibkr-tui demo`: simulator, core and app in a private temporary directory that is gone afterwards.
+
+The children hold a pipe from this process: when it ends, however it ends, they end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from ibkr_tui.cli.children import Child, core_facts, python, start_child
+from ibkr_tui.cli.launching import core_run_words, stop_core
+from ibkr_tui.cli.selection import Selection
+from ibkr_tui.core.state import open_state
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.tui.launcher import Attachment
+
+PREFIX: Final = "ibkr-tui-demo-"
+DEFAULT_SEED: Final = 1
+START_DEADLINE_S: Final = 20.0
+_END_DEADLINE_S: Final = 5.0
+
+
+@click.command()
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Another seed is another market.")
+@click.pass_obj
+def demo(selection: Selection, seed: int) -> None:
+    """The app on the embedded simulator: needs no configuration and no network, and leaves nothing behind."""
+    from ibkr_tui.cli.application import run_demo
+
+    run_demo(DemoLauncher(seed, selection.environ))
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The part of the simulator's ready line that the demo needs."""
+
+    config: str
+
+
+class DemoLauncher:
+    """The app's `Launcher` for the demo. `close` it whatever happens."""
+
+    profile = "paper"
+    kind = "paper"
+    is_demo = True
+
+    def __init__(self, seed: int, environ: Mapping[str, str]) -> None:
+        sweep(Path(tempfile.gettempdir()))
+        self.place = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._held = _hold(self.place, os.O_RDWR | os.O_CREAT)
+        self._seed = seed
+        outside = {key: value for key, value in environ.items() if not key.startswith("IBKR_")}
+        log = {key: value for key, value in environ.items() if key == "IBKR_TUI_LOG"}
+        self._environ = outside | log | {"IBKR_TUI_STATE": str(self.place / "state")}
+        self._children: list[Child] = []
+
+    async def attach(self, progress: Callable[[str], None]) -> Attachment:
+        """Start what is not running yet. Raises BrokerError with the words of what failed."""
+        self._end_children()
+        progress("Starting the simulated exchange")
+        config = await self._start_simulator()
+        progress("Starting the core")
+        chosen = Selection("paper", config, self._environ).load()
+        child = start_child(
+            python(*core_run_words(chosen), "--exit-with-parent"),
+            self._environ,
+            ready="--ready-fd",
+            stdin=subprocess.PIPE,
+        )
+        self._children.append(child)
+        facts = await core_facts(child, START_DEADLINE_S)
+        progress("Logging in to the simulated exchange")
+        return Attachment(facts["socket"], chosen.fingerprint)
+
+    async def stop(self) -> None:
+        """Stop the core in order, then the simulator."""
+        with contextlib.suppress(BrokerError):  # what does not stop in order is ended by close
+            await stop_core(open_state(self.profile, self._environ))
+        await asyncio.to_thread(self._end_children)
+
+    def close(self) -> None:
+        """End what still runs, and remove the directory."""
+        self._end_children()
+        shutil.rmtree(self.place, ignore_errors=True)
+        os.close(self._held)
+
+    async def _start_simulator(self) -> Path:
+        words = ["--out", str(self.place / "sim"), "--seed", str(self._seed), "--exit-with-parent"]
+        child = start_child(python("ibkr_tui.sim", *words), self._environ, stdin=subprocess.PIPE)
+        self._children.append(child)
+        try:
+            line = await child.first_line(START_DEADLINE_S)
+        except TimeoutError:
+            raise BrokerError("CORE_UNREACHABLE", f"the simulator was not ready in {START_DEADLINE_S:g} s") from None
+        if not line:
+            raise BrokerError("CORE_UNREACHABLE", f"the simulator ended while it started: {child.last_words()}")
+        return Path(msgspec.json.decode(line, type=Ready).config)
+
+    def _end_children(self) -> None:
+        """Close the pipe each child holds, and see it end; the core goes before its exchange."""
+        while self._children:
+            process = self._children.pop().process
+            if process.stdin is not None:
+                process.stdin.close()
+            process.terminate()
+            try:
+                process.wait(_END_DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def sweep(temporary: Path) -> None:
+    """Remove the directories of demos that were killed: nobody holds their lock any more."""
+    for place in temporary.glob(f"{PREFIX}*"):
+        try:
+            if place.lstat().st_uid != os.geteuid() or place.is_symlink():
+                continue
+            held = _hold(place, os.O_RDWR)  # never made here: a demo that is just starting has none yet
+        except OSError:
+            continue
+        shutil.rmtree(place, ignore_errors=True)
+        os.close(held)
+
+
+def _hold(place: Path, flags: int) -> int:
+    """Lock `place` for as long as this process lives. Raises OSError when another one holds it."""
+    handle = os.open(place / "demo.lock", flags | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle

@@ -1,0 +1,106 @@
+"""What a one-shot command asks of a core: waiting for its session, reads, and changes whose fate must be told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Final
+
+from ibkr_tui.cli.output import tell
+from ibkr_tui.link.client import LinkClient, watch
+from ibkr_tui.model.errors import CATALOGUE, BrokerError
+from ibkr_tui.model.health import Health, SessionState
+from ibkr_tui.model.table import TableDelta
+from ibkr_tui.tui.launcher import Attachment
+
+SESSION_DEADLINE_S: Final = 30.0
+READ_DEADLINE_S: Final = 30.0
+CHANGE_DEADLINE_S: Final = (
+    120.0  # a submission has its own total deadline in the core; this one is for a core that hangs
+)
+_READY: Final = frozenset({SessionState.READY, SessionState.DEGRADED})
+_HOPELESS: Final = frozenset({SessionState.BLOCKED, SessionState.COMPETING, SessionState.MAINTENANCE})
+
+
+class Desk:
+    """A connection and the place to watch from."""
+
+    def __init__(self, client: LinkClient, place: Attachment, face_id: str) -> None:
+        self._client = client
+        self._place = place
+        self._face_id = face_id
+
+    async def read(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        """A read; when the session is not there yet, wait for it and ask again."""
+        try:
+            return await self._client.call(operation, arguments, deadline=READ_DEADLINE_S)
+        except BrokerError as error:
+            if error.code != "IBKR_NO_SESSION":
+                raise
+        await self.session()
+        return await self._client.call(operation, arguments, deadline=READ_DEADLINE_S)
+
+    async def change(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        """A change, asked once and never again. Raises IBKR_ORDER_UNKNOWN when the core goes while it works on it."""
+        try:
+            return await self._client.call(operation, arguments, deadline=CHANGE_DEADLINE_S)
+        except asyncio.CancelledError:
+            tell(f"ibkr-tui: {operation} goes on in the core; see `ibkr-tui call get_open_orders`")
+            raise
+        except BrokerError as error:
+            if error.details.get("outcome") != "unknown":
+                raise
+            raise BrokerError("IBKR_ORDER_UNKNOWN", error.message, details=error.details) from None
+
+    async def unconfirmed(self, operation: str, arguments: Mapping[str, Any]) -> BrokerError:
+        """The refusal of a change without --yes; for an order its details hold the preview."""
+        if not operation.startswith("place_"):
+            details = {"operation": operation}
+            return BrokerError("CONFIRMATION_REQUIRED", f"{operation} was not done: it needs --yes", details=details)
+        preview = await self._client.call("preview_order", arguments, deadline=READ_DEADLINE_S)
+        return BrokerError(
+            "CONFIRMATION_REQUIRED",
+            f"{operation} was not sent: this is a preview",
+            details={"operation": operation, "preview": preview},
+        )
+
+    async def session(self) -> None:
+        """Wait until the core is logged in.
+
+        Raises what keeps it from that: the code in its health, or IBKR_NO_SESSION after 30 seconds.
+        """
+        health: Health | None = None
+        try:
+            async with asyncio.timeout(SESSION_DEADLINE_S), contextlib.aclosing(self._health()) as states:
+                async for health in states:
+                    if health.session in _READY:
+                        return
+                    if health.session in _HOPELESS:
+                        raise _why(health)
+        except TimeoutError:
+            raise _why(health) from None
+        raise BrokerError("CORE_UNREACHABLE", "the core has gone")
+
+    async def _health(self) -> AsyncGenerator[Health, None]:
+        place = self._place
+        async with contextlib.aclosing(
+            watch(
+                place.socket_path,
+                tables=["health"],
+                fingerprint=place.fingerprint,
+                face="call",
+                face_id=self._face_id,
+            )
+        ) as items:
+            async for item in items:
+                if isinstance(item, TableDelta):
+                    for row in item.rows.values():
+                        yield row
+
+
+def _why(health: Health | None) -> BrokerError:
+    """The error that a core without a session amounts to."""
+    if health is None or not health.message:
+        return BrokerError("IBKR_NO_SESSION", f"there is no session after {SESSION_DEADLINE_S:g} s")
+    return BrokerError(health.code if health.code in CATALOGUE else "IBKR_NO_SESSION", health.message)

@@ -1,0 +1,84 @@
+"""`ibkr-tui doctor`: what is wrong, and what to do about it, from the configuration to the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from ibkr_tui.cli.output import Exit, emit, show, tell
+from ibkr_tui.cli.running import run_command
+from ibkr_tui.cli.selection import Selection
+from ibkr_tui.model.errors import BrokerError
+
+if TYPE_CHECKING:
+    from ibkr_tui.cli.selection import Chosen
+    from ibkr_tui.core.doctor import Step
+    from ibkr_tui.core.state import StateDirectory
+    from ibkr_tui.model.health import Health
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def doctor(selection: Selection, as_json: bool) -> None:
+    """Walk from the configuration to the account, and name the first thing that is broken, with its remedy.
+
+    Logs in by itself only when no core serves the profile, takes no session from anybody, and logs out again. Exits 0
+    when every step is in order, else 1.
+    """
+    run_command(lambda: _doctor(selection, as_json), json_errors=as_json)
+
+
+async def _doctor(selection: Selection, as_json: bool) -> int:
+    from ibkr_tui.core.doctor import Doctor, Step
+    from ibkr_tui.core.state import open_state
+    from ibkr_tui.model.clock import SystemClock
+
+    try:
+        chosen = selection.load()
+        state = open_state(chosen.name, selection.environ)
+    except BrokerError as error:
+        steps = [Step("configuration", error.message, error)]
+        _tell_step(steps[0])
+        return _conclude(selection.profile or "", steps, as_json)
+    first = Step("configuration", f"{chosen.path or 'the environment'}, profile {chosen.name} ({chosen.kind})")
+    _tell_step(first)
+
+    async def ask() -> Health | None:
+        return await _core(chosen, state)
+
+    steps = [first, *await Doctor(chosen.profile, state, SystemClock(), ask).run(_tell_step)]
+    return _conclude(chosen.name, steps, as_json)
+
+
+async def _core(chosen: Chosen, state: StateDirectory) -> Health | None:
+    """What the profile's core says of itself; None when none serves. Raises CONFIG_MISMATCH for another one's."""
+    from ibkr_tui.cli.health import ask_core
+
+    facts = state.facts()
+    found = None if facts is None else await ask_core(facts)
+    if facts is not None and found is not None and facts.fingerprint != chosen.fingerprint:
+        raise BrokerError("CONFIG_MISMATCH", f"the core (process {facts.pid}) runs with another configuration")
+    return found
+
+
+def _tell_step(step: Step) -> None:
+    tell(f"{'ok   ' if step.error is None else 'FAIL '} {step.name}: {step.found}")
+
+
+def _conclude(profile: str, steps: list[Step], as_json: bool) -> int:
+    """Say it on stdout; the exit status."""
+    broken = steps[-1]
+    error = broken.error
+    if as_json:
+        rows = [{"name": step.name, "ok": step.error is None, "found": step.found} for step in steps]
+        result = {"profile": profile, "steps": rows, "broken": broken.name if error else None}
+        document: dict[str, Any] = {"ok": error is None, "result": result}
+        emit(document if error is None else document | {"error": msgspec.to_builtins(error.problem())})
+    elif error is None:
+        show(f"All {len(steps)} steps are in order: profile {profile} can log in.")
+    else:
+        show(f"{broken.name}: {error.message} ({error.code})\n{error.user_action}")
+    return Exit.DONE if error is None else Exit.FAILED

@@ -1,0 +1,235 @@
+"""One core from its start to its end: lock, log, broker, link, and whatever may end it (faults P1–P3)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ibkr_tui.cli.output import Exit, exit_status, tell, tell_error
+from ibkr_tui.cli.selection import Chosen, Selection
+from ibkr_tui.cli.version import version
+from ibkr_tui.core.logs import log_to
+from ibkr_tui.core.settings import Profile
+from ibkr_tui.core.state import CoreFacts, StateDirectory, open_state
+from ibkr_tui.model.clock import SystemClock
+from ibkr_tui.model.errors import BrokerError
+
+LOGGER = logging.getLogger(__name__)
+
+STOP_DEADLINE_S: Final = 5.5  # the broker gives orders under way five seconds
+END_DEADLINE_S: Final = 1.0
+_LOOK_FOR_FACES_S: Final = 1.0
+_SECRET_KEYS: Final = frozenset({"access_token", "access_token_secret", "consumer_key", "dh_prime"})
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """How a core runs: in the background or not, and what ends it besides a signal."""
+
+    detach: bool = False
+    leave_after: float | None = None
+    exit_with_parent: bool = False
+    ready_fd: int | None = None
+
+
+def serve_profile(selection: Selection, terms: Terms) -> int:
+    """Serve until stopped; the exit status. What keeps it from starting goes to the ready pipe and to stderr."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the keys
+    if terms.detach and os.fork():
+        os._exit(0)
+    announcing = _Announcement(terms.ready_fd)
+    try:
+        chosen = selection.load()
+        state = open_state(chosen.name, selection.environ)
+        with state.serve(), state.socket() as path:
+            handler = log_to(state.log_path, selection.environ, secrets=_secrets(chosen.profile))
+            try:
+                return asyncio.run(_serve(chosen, state, path, terms, announcing))
+            except BrokerError:
+                raise
+            except Exception:
+                LOGGER.exception("the core failed")
+                raise
+            finally:
+                handler.close()
+    except BrokerError as error:
+        announcing.failed(error)
+        tell_error(error)
+        return exit_status(error)
+
+
+async def _serve(chosen: Chosen, state: StateDirectory, path: Path, terms: Terms, announcing: _Announcement) -> int:
+    try:
+        return await _Service(chosen, state, path, terms, announcing).run()
+    except BaseExceptionGroup as group:
+        found = group.subgroup(BrokerError)
+        if found is None:
+            raise
+        raise _first(found) from None
+
+
+def _first(group: BaseExceptionGroup[BrokerError]) -> BrokerError:
+    found = group.exceptions[0]
+    return found if isinstance(found, BrokerError) else _first(found)
+
+
+class _Announcement:
+    """The pipe on which whoever started the core waits for one line."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def ready(self, facts: CoreFacts) -> None:
+        self._say({"ok": True, "result": facts})
+
+    def failed(self, error: BrokerError) -> None:
+        self._say({"ok": False, "error": error.problem()})
+
+    def _say(self, envelope: object) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as pipe:
+                pipe.write(msgspec.json.encode(envelope) + b"\n")
+
+
+class _Service:
+    """The running core and its link. Made inside its loop."""
+
+    def __init__(
+        self, chosen: Chosen, state: StateDirectory, path: Path, terms: Terms, announcing: _Announcement
+    ) -> None:
+        from ibkr_tui.core.broker import Broker  # after the lock: a second core is refused before it loads anything
+        from ibkr_tui.link.server import LinkServer
+
+        clock = SystemClock()
+        self._state = state
+        self._terms = terms
+        self._announcing = announcing
+        self._broker = Broker(chosen.profile, state.path, clock, version())
+        self._facts = CoreFacts(
+            os.getpid(),
+            str(path),
+            chosen.fingerprint,
+            chosen.name,
+            chosen.kind,
+            chosen.account,
+            version(),
+            datetime.now(UTC),
+        )
+        self._clock = clock
+        self._server = LinkServer(self._broker, self._facts, on_shutdown=self._asked_to_stop, clock=clock)
+        self._broker.health.count_faces = lambda: self._server.faces
+        self._stopping = asyncio.Event()
+        self._status = Exit.DONE
+        self._reason = ""
+
+    async def run(self) -> int:
+        self._catch_signals()
+        async with asyncio.TaskGroup() as group:
+            broker = group.create_task(self._broker.run(), name="broker")
+            others = [
+                group.create_task(self._server.run(), name="link-server"),
+                group.create_task(self._announce(), name="announce"),
+            ]
+            if (seconds := self._terms.leave_after) is not None:
+                others.append(group.create_task(self._leave_when_alone(seconds), name="leave-when-alone"))
+            if self._terms.exit_with_parent:
+                others.append(group.create_task(self._leave_with_parent(), name="leave-with-parent"))
+            await self._stopping.wait()
+            LOGGER.info("the core stops: %s", self._reason)
+            self._server.refuse_calls(self._reason)
+            await self._stop_broker(broker)
+            for task in (broker, *others):
+                task.cancel()
+        return self._status
+
+    async def _stop_broker(self, running: asyncio.Task[None]) -> None:
+        """Let orders under way end; what has not let go a second later is cancelled by the caller."""
+        try:
+            async with asyncio.timeout(STOP_DEADLINE_S):
+                await self._broker.stop()
+        except TimeoutError:
+            LOGGER.warning("the orders under way have not ended within %s s", STOP_DEADLINE_S)
+        _, slow = await asyncio.wait([running], timeout=END_DEADLINE_S)
+        if slow:
+            names = sorted(task.get_name() for task in asyncio.all_tasks())
+            LOGGER.warning("not ended within %s s: %s", END_DEADLINE_S, ", ".join(names))
+
+    async def _announce(self) -> None:
+        await self._server.serving.wait()
+        self._state.announce(self._facts)
+        LOGGER.info("the core %s serves profile %s", self._facts.version, self._facts.profile)
+        self._announcing.ready(self._facts)
+        if self._terms.ready_fd is None:
+            tell(f"The core serves profile {self._facts.profile} (process {self._facts.pid}); Ctrl-C stops it.")
+        if self._terms.detach:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop, Exit.TERMINATED, "stopped by SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, self._stop, Exit.INTERRUPTED, "stopped by Ctrl-C")
+        if self._terms.detach or self._terms.exit_with_parent:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        else:
+            loop.add_signal_handler(signal.SIGHUP, self._stop, Exit.HANGUP, "its terminal has gone")
+
+    def _asked_to_stop(self) -> None:
+        self._stop(Exit.DONE, "a face asked it to stop")
+
+    def _stop(self, status: Exit, reason: str) -> None:
+        if not self._stopping.is_set():
+            self._status, self._reason = status, reason
+            self._stopping.set()
+
+    async def _leave_when_alone(self, seconds: float) -> None:
+        """End a core that was started for a call; never while an order's fate is open, nor after an app has used it."""
+        while True:
+            await self._clock.sleep(min(_LOOK_FOR_FACES_S, seconds))
+            if self._server.had_app or self._server.faces:
+                continue
+            if self._clock.monotonic() - self._server.last_face_at >= seconds and not self._broker.open_intents:
+                self._stop(Exit.DONE, f"no face for {seconds:g} s")
+
+    async def _leave_with_parent(self) -> None:
+        """Standard input is a pipe that the parent holds: when it ends, the parent has, however it died."""
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while await reader.read(1024):
+            continue
+        self._stop(Exit.DONE, "the process that started it has gone")
+
+
+def _secrets(profile: Profile) -> list[str]:
+    """Everything secret that this profile can name: the log must never show it, whoever says it."""
+    found: list[str] = []
+    if (given := profile.environment) is not None:
+        found += [given.access_token.reveal(), given.access_token_secret.reveal(), given.dh_prime.reveal()]
+    try:
+        found += [value for key, value in _credentials(profile).items() if key in _SECRET_KEYS]
+    except (OSError, msgspec.MsgspecError):
+        return found  # the login says what is wrong with the file
+    return found
+
+
+def _credentials(profile: Profile) -> dict[str, str]:
+    if profile.credentials_file is not None:
+        said = msgspec.json.decode(profile.credentials_file.read_bytes(), type=dict[str, Any])
+    elif profile.key_store is not None:
+        said = msgspec.toml.decode((profile.key_store / "current" / "credentials.toml").read_bytes())
+    else:
+        said = {}
+    return {key: value for key, value in said.items() if isinstance(value, str)}
