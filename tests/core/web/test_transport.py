@@ -110,7 +110,7 @@ async def test_a_compressed_answer_is_read_and_a_bomb_is_cut(connect: Connect, e
     ("head", "body", "words"),
     [
         ("Content-Encoding: gzip", b"not gzip at all", "not compressed as it says"),
-        ("Content-Encoding: gzip", gzip.compress(b"x" * 10_000)[:40], "not whole"),
+        ("Content-Encoding: gzip", gzip.compress(b"x" * 10_000, mtime=0)[:40], "not whole"),
         ("Content-Encoding: br", b"x", "was not asked for"),
         ("X-Large: 1", bytes(LARGEST_BODY + 1), "16 MiB"),
     ],
