@@ -27,7 +27,7 @@ FLOORS = [
     Floor("ibkr_tui/core/web/*", ("tests/core/web",), 90),
     Floor("ibkr_tui/core/market/*", ("tests/core/market",), 90),
     Floor("ibkr_tui/core/keys/*", ("tests/core/keys",), 90),
-    Floor("ibkr_tui/core/operations.py", ("tests/core/test_operations.py",), 85),
+    Floor("ibkr_tui/core/operations/*", ("tests/core/operations",), 85),
     Floor("ibkr_tui/core/orders/payloads.py", ("tests/core/orders",), 85),
 ]
 

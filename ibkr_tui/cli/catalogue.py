@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from ibkr_tui.core.dispatch import Dispatcher
-from ibkr_tui.core.operations import operations
+from ibkr_tui.core.operations.catalogue import operations
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker

@@ -20,7 +20,7 @@ from ibkr_tui.core.market.hours import MarketClock
 from ibkr_tui.core.market.polling import poll
 from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
-from ibkr_tui.core.operations import operations
+from ibkr_tui.core.operations.catalogue import operations
 from ibkr_tui.core.orders.cancel import Canceller
 from ibkr_tui.core.orders.facts import FactsDesk
 from ibkr_tui.core.orders.lifecycle import OrderBook

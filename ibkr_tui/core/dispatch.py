@@ -1,4 +1,4 @@
-"""How an operation is described and called: name, argument struct, safety tier, handler. The list is operations.py."""
+"""How an operation is described and called: name, argument struct, safety tier, handler; listed in operations/."""
 
 from __future__ import annotations
 

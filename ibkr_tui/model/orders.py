@@ -23,6 +23,18 @@ class Side(StrEnum):
 class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAIL = "trail"
+    TRAIL_LIMIT = "trail_limit"
+    MIDPRICE = "midprice"
+
+
+class TrailBy(StrEnum):
+    """What a trailing distance counts: money a unit, or per cent of the price."""
+
+    AMOUNT = "amount"
+    PERCENT = "percent"
 
 
 class Tif(StrEnum):
@@ -31,6 +43,7 @@ class Tif(StrEnum):
     DAY = "day"
     GTC = "gtc"
     IOC = "ioc"
+    OPG = "opg"
 
 
 class OrderState(StrEnum):
@@ -63,6 +76,18 @@ class Verdict(StrEnum):
     NOT_SENT = "not_sent"
 
 
+class Role(StrEnum):
+    """What an order is within its group."""
+
+    SINGLE = "single"
+    ENTRY = "entry"
+    STOP = "stop"
+    TARGET = "target"
+    LEG = "leg"
+    TRIGGER = "trigger"
+    CHILD = "child"
+
+
 class OrderTicket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order as a person wants it (requirement A-096). `conid` names the listing; without it `symbol` is resolved."""
 
@@ -75,12 +100,19 @@ class OrderTicket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tif: Tif = Tif.DAY
     exchange: str = "SMART"
     outside_rth: bool = False
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    trail_by: TrailBy = TrailBy.AMOUNT
+    limit_offset: Decimal | None = None
+    manual_indicator: bool | None = None
+    ext_operator: str = ""
 
 
 class Order(msgspec.Struct, frozen=True):
     """An order as it stands. `key` is its table key: our cOID, or `ib:` and the broker's id for one placed elsewhere.
 
-    `broker_status` is the broker's own word, `text` why it is where it is.
+    `broker_status` is the broker's own word, `text` why it is where it is. `group_id` is ours; `parent_id` the broker's
+    id of the order that this one waits for.
     """
 
     key: str
@@ -102,6 +134,12 @@ class Order(msgspec.Struct, frozen=True):
     text: str = ""
     placed_at: datetime | None = None
     since: datetime | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    trail_by: TrailBy = TrailBy.AMOUNT
+    group_id: str = ""
+    role: Role = Role.SINGLE
+    parent_id: str = ""
 
     @property
     def remaining(self) -> Decimal:

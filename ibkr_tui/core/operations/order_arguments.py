@@ -1,53 +1,17 @@
-"""The arguments of every operation: their names are those of requirements A-070…A-096."""
+"""The arguments of order operations: their names are those of requirements A-086…A-096."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
 
 import msgspec
 
-from ibkr_tui.model.core_log import LogLevel
+from ibkr_tui.core.operations.arguments import Conid
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.numbers import parse_entry
 from ibkr_tui.model.orders import OrderTicket, OrderType, Side, Tif, Verdict
 
-Conid = Annotated[int, msgspec.Meta(gt=0)]
-Days = Annotated[int, msgspec.Meta(ge=0)]
-
 SEC_TYPES = {"stocks": "STK", "options": "OPT", "futures": "FUT", "forex": "CASH"}
-
-
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """No arguments."""
-
-
-class WhichInstrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An instrument by symbol or conid; `sec_type` and `exchange` narrow a symbol down."""
-
-    symbol: str = ""
-    conid: Conid | None = None
-    sec_type: str = ""
-    exchange: str = ""
-
-
-class SearchContracts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person typed of a symbol."""
-
-    symbol: str
-    sec_type: str = ""
-
-
-class GetBars(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """History: `period` such as 1d, 2w, 6m; `bar` such as 5min, 1h, 1d."""
-
-    symbol: str = ""
-    conid: Conid | None = None
-    period: str = "1d"
-    bar: str = "5min"
-    sec_type: str = ""
-    exchange: str = ""
-    outside_rth: bool = False
 
 
 class WhichOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,31 +33,11 @@ class ResolveOrder(WhichOrder, frozen=True, forbid_unknown_fields=True):
     confirm: str = ""
 
 
-class GetActivities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The trades of the last days, at most seven."""
-
-    days: Days = 7
-
-
-class GetLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest records of the core's log of at least `level`; `after`: only what came since that cursor."""
-
-    lines: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    level: LogLevel = LogLevel.INFO
-    after: str = ""
-
-
 class AnswerQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A person's answer to a broker's question."""
 
     question_id: str
     confirmed: bool
-
-
-class TakeOver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`confirm` is the word TAKE-OVER, typed by the person who wants it."""
-
-    confirm: str = ""
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,76 @@
+"""The account: money, holdings, profit and loss, trades."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ibkr_tui.core.dispatch import Caller, Operation, Tier
+from ibkr_tui.core.operations.arguments import GetActivities, Nothing
+from ibkr_tui.core.operations.prerequisites import Prerequisites
+from ibkr_tui.core.orders.wire import fill_row
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.orders import Fill
+from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
+
+if TYPE_CHECKING:
+    from ibkr_tui.core.broker import Broker
+    from ibkr_tui.core.portfolio.account import LedgerLine
+
+MOST_DAYS: Final = 7
+AS_FRESH_AS: Final = 1.0
+
+
+def account_operations(broker: Broker) -> list[Operation[Any]]:
+    """The operations of this file, bound to a broker."""
+    do = AccountHandlers(broker)
+    read = Tier.READ
+    return [
+        Operation("get_account", read, Nothing, do.get_account, "The account's money: net liquidation, cash, margin."),
+        Operation("get_ledger", read, Nothing, do.get_ledger, "Cash and values by currency."),
+        Operation("get_pnl", read, Nothing, do.get_pnl, "Daily and open profit and loss."),
+        Operation("get_positions", read, Nothing, do.get_positions, "Every position, shorts included."),
+        Operation("get_activities", read, GetActivities, do.get_activities, "Trades of the last days, at most seven."),
+    ]
+
+
+class AccountHandlers:
+    """What they do. Every one raises BrokerError."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._first = Prerequisites(broker)
+
+    async def get_account(self, arguments: Nothing, caller: Caller) -> AccountSummary:
+        known = self._broker.tables["account"].get(self._broker.profile.account_id)
+        if isinstance(known, AccountSummary) and not self._broker.quiet.is_calm:
+            return known  # with its time; a read would wait for the answer to the broker's question
+        await self._first.readable()
+        return await self._broker.portfolio.summary(at_most=AS_FRESH_AS)
+
+    async def get_ledger(self, arguments: Nothing, caller: Caller) -> list[LedgerLine]:
+        await self._first.readable()
+        return await self._broker.portfolio.ledger()
+
+    async def get_pnl(self, arguments: Nothing, caller: Caller) -> Pnl:
+        await self._first.ready()
+        account = self._broker.profile.account_id
+        table = self._broker.tables["pnl"]
+        if table.get(account) is None:
+            self._broker.pnl.merge(await self._broker.reads.pnl())
+        row = table.get(account)
+        if not isinstance(row, Pnl):
+            raise BrokerError("IBKR_UNAVAILABLE", "IBKR has not told the profit and loss yet", retryable=True)
+        return row
+
+    async def get_positions(self, arguments: Nothing, caller: Caller) -> list[Position]:
+        await self._first.readable()
+        return await self._broker.portfolio.read_positions()
+
+    async def get_activities(self, arguments: GetActivities, caller: Caller) -> list[Fill]:
+        if arguments.days > MOST_DAYS:
+            raise BrokerError("BAD_ARGUMENT", f"IBKR gives the trades of at most {MOST_DAYS} days")
+        await self._first.ready()
+        rows = await self._broker.reconciler.trades(arguments.days)
+        fills = [fill for row in rows if (fill := fill_row(row)) is not None]
+        mine = [fill for fill in fills if fill.account in {"", self._broker.profile.account_id}]
+        return sorted(mine, key=lambda fill: fill.at, reverse=True)

@@ -1,0 +1,87 @@
+"""What an operation needs first: a session, an instrument, holdings that have been read, a first price."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from ibkr_tui.core.operations.arguments import WhichInstrument
+from ibkr_tui.core.operations.order_arguments import PlaceOrder
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.instruments import Instrument
+from ibkr_tui.model.quotes import Quote, QuoteStatus
+
+if TYPE_CHECKING:
+    from ibkr_tui.core.broker import Broker
+
+READY_WITHIN: Final = 10.0
+FIRST_ORDERS_WITHIN: Final = 20.0
+TICK_WITHIN: Final = 3.0
+
+
+class Prerequisites:
+    """Waits and look-ups that operations share. Every one raises BrokerError."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def ready(self) -> None:
+        """A session that may trade."""
+        await self._broker.session.ready(READY_WITHIN)
+
+    async def readable(self) -> None:
+        """A session that may at least read."""
+        await self._broker.session.readable(READY_WITHIN)
+
+    async def holdings(self) -> None:
+        """What works and what is held counts in the risk of an order: both have been read once before it is judged."""
+        await self._broker.reconciler.first_read(FIRST_ORDERS_WITHIN)
+        await self._broker.portfolio.first_positions(FIRST_ORDERS_WITHIN)
+
+    async def instrument(self, which: WhichInstrument) -> Instrument:
+        """The instrument that is meant. Raises BrokerError SYMBOL_NOT_FOUND, AMBIGUOUS_SYMBOL, BAD_ARGUMENT."""
+        if not which.symbol and which.conid is None:
+            raise BrokerError("BAD_ARGUMENT", "name the instrument: symbol or conid")
+        if which.conid is not None and (known := self._broker.contracts.known(which.conid)):
+            return known
+        await self.ready()
+        return await self._broker.contracts.resolve(
+            which.symbol, which.conid, sec_type=which.sec_type, exchange=which.exchange
+        )
+
+    async def traded(self, arguments: PlaceOrder) -> Instrument:
+        """The instrument of an order, subscribed: its quote is what a market order is judged by."""
+        exchange = "" if arguments.exchange.upper() == "SMART" else arguments.exchange
+        which = WhichInstrument(arguments.symbol, arguments.conid, arguments.kind, exchange)
+        instrument = await self.instrument(which)
+        if arguments.order_type == "market" and self._broker.profile.market.ws_enabled:
+            self._broker.subscriptions.add(instrument, pinned=False)
+            try:
+                await self.first_tick(instrument)
+            except BrokerError as error:
+                if error.code != "IBKR_TICK_TIMEOUT":
+                    raise
+        return instrument
+
+    async def first_tick(self, instrument: Instrument) -> Quote:
+        """The row once it has a judgement. Raises BrokerError IBKR_TICK_TIMEOUT, IBKR_NO_MARKET_DATA_SUBSCRIPTION."""
+        table = self._broker.tables["quotes"]
+        self._broker.subscriptions.touch(instrument.conid)
+        watcher = table.watch()
+        try:
+            async with asyncio.timeout(TICK_WITHIN):
+                while True:
+                    row = table.get(str(instrument.conid))
+                    if isinstance(row, Quote) and row.changed_mono is not None and row.status is not QuoteStatus.STALE:
+                        break
+                    await watcher.changed.wait()
+                    watcher.take()
+        except TimeoutError:
+            raise BrokerError(
+                "IBKR_TICK_TIMEOUT", f"no price of {instrument.description} within {TICK_WITHIN:g} s"
+            ) from None
+        finally:
+            watcher.close()
+        if row.status is QuoteStatus.NO_DATA and row.availability[:1] in {"N", "O"}:
+            raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"{instrument.description}: {row.problem}")
+        return row
