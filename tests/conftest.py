@@ -13,8 +13,14 @@ settings.load_profile("default")
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """No IBKR_ name of the developer's, and state and configuration directories of this test's own."""
+def clean_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """No IBKR_ name of the developer's, and state and configuration directories of this test's own.
+
+    TESTED_ROOM tells a child process, when it is measured, for which room's tests its lines count.
+    """
+    monkeypatch.setenv("TESTED_ROOM", request.node.nodeid.partition("::")[0])
     for name in list(os.environ):
         if name.startswith(("IBKR_", "OAUTH_")):
             monkeypatch.delenv(name)

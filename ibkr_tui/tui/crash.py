@@ -6,8 +6,8 @@ import traceback
 from typing import Any
 
 from rich.console import RenderableType
+from rich.text import Text
 from textual.app import App
-from textual.content import Content
 
 from ibkr_tui.model.errors import BrokerError
 
@@ -18,7 +18,7 @@ class FramesOnly(App[Any]):
     """An app whose crash report has frames only: the toolkit's prints local variables, secrets among them."""
 
     def _fatal_error(self) -> None:
-        self._exit_renderables.append(Content(frames_only(self._exception)))
+        self._exit_renderables.append(Text(frames_only(self._exception), overflow="fold"))  # no end of a path is cut
         self._return_code = 1
         self._close_messages_no_wait()
 

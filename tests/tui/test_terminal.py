@@ -118,7 +118,8 @@ def test_a_crash_names_frames_and_no_values(tmp_path: Path) -> None:
     assert terminal.ended() == 1
     terminal.assert_restored()
     assert b"ZeroDivisionError" in terminal.output
-    assert b"script.py:" in terminal.output
+    said = terminal.output.replace(b"\r\n", b"")  # a long path is folded at the terminal's edge
+    assert b"script.py:" in said
     assert b"hunter2" not in terminal.output
 
 
