@@ -13,6 +13,7 @@ from ibkr_tui.core.dispatch import Dispatcher
 from ibkr_tui.core.feed import Feed
 from ibkr_tui.core.health import HealthBoard
 from ibkr_tui.core.journal.journal import Journal
+from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.login import authenticator_of
 from ibkr_tui.core.logs import LOG_NAME
 from ibkr_tui.core.market.contracts import Contracts
@@ -23,6 +24,7 @@ from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.operations.catalogue import operations
 from ibkr_tui.core.orders.cancel import Canceller
 from ibkr_tui.core.orders.facts import FactsDesk
+from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
@@ -75,6 +77,7 @@ class Broker:
         self._placing: set[asyncio.Task[Order]] = set()
         self._refusing = False
         self._epoch = 0
+        self.switch = KillSwitch(state_dir, clock)
         self._wire_web(state_dir)
         self._wire_market()
         self._wire_orders(Journal(state_dir, clock, version))
@@ -132,6 +135,7 @@ class Broker:
             book=self.book,
             known=self.contracts.known,
         )
+        self.gate = Gate(profile=profile, read_facts=self.facts.gather, switch=self.switch)
         self.submitter = Submitter(
             profile=profile,
             calls=self.endpoints,

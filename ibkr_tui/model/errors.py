@@ -101,6 +101,9 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "JOURNAL_UNAVAILABLE": ErrorKind(
         False, "Nothing was sent. Free disk space or repair the journal, then restart the core."
     ),
+    "KILL_SWITCH_ON": ErrorKind(
+        False, "No new order leaves. Cancels do. When all is well again: `ibkr-tui kill off`."
+    ),
     # risk
     "RISK_LEVERAGE": ErrorKind(False, "Lower the quantity, or raise limits.max_leverage in the configuration."),
     "RISK_ORDER_VALUE": ErrorKind(False, "Lower the quantity, or raise limits.max_order_value in the configuration."),
