@@ -30,6 +30,21 @@ class AccountSummary(msgspec.Struct, frozen=True):
         return self.gross_position_value / self.net_liquidation if self.net_liquidation > 0 else None
 
 
+class LedgerLine(msgspec.Struct, frozen=True):
+    """One currency of the ledger; `BASE` is the total in the base currency. `rate` turns it into the base currency."""
+
+    currency: str
+    cash: Decimal
+    settled_cash: Decimal | None
+    net_liquidation: Decimal | None
+    stock_value: Decimal | None
+    unrealized_pnl: Decimal | None
+    realized_pnl: Decimal | None
+    interest: Decimal | None
+    dividends: Decimal | None
+    rate: Decimal
+
+
 class Position(msgspec.Struct, frozen=True):
     """One holding; `qty` is negative when short. `avg_price` is a price, `avg_cost` includes the multiplier."""
 

@@ -10,11 +10,10 @@ from ibkr_tui.core.operations.prerequisites import Prerequisites
 from ibkr_tui.core.orders.wire import fill_row
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Fill
-from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
+from ibkr_tui.model.portfolio import AccountSummary, LedgerLine, Pnl, Position
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
-    from ibkr_tui.core.portfolio.account import LedgerLine
 
 MOST_DAYS: Final = 7
 AS_FRESH_AS: Final = 1.0

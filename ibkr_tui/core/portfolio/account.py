@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.numbers import NumberError, parse_wire
-from ibkr_tui.model.portfolio import AccountSummary
+from ibkr_tui.model.portfolio import AccountSummary, LedgerLine
 from ibkr_tui.model.text import clean
 
 _MONEY: Final[Mapping[str, str]] = {
@@ -26,21 +24,6 @@ _MONEY: Final[Mapping[str, str]] = {
     "equity_with_loan": "equitywithloanvalue",
 }
 BASE: Final = "BASE"
-
-
-class LedgerLine(msgspec.Struct, frozen=True):
-    """One currency of the ledger; `BASE` is the total in the base currency. `rate` turns it into the base currency."""
-
-    currency: str
-    cash: Decimal
-    settled_cash: Decimal | None
-    net_liquidation: Decimal | None
-    stock_value: Decimal | None
-    unrealized_pnl: Decimal | None
-    realized_pnl: Decimal | None
-    interest: Decimal | None
-    dividends: Decimal | None
-    rate: Decimal
 
 
 def read_summary(account: str, answer: Mapping[str, Any], now: datetime) -> AccountSummary:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from ibkr_tui.core.portfolio.account import BASE, LedgerLine, read_ledger, read_summary
+from ibkr_tui.core.portfolio.account import BASE, read_ledger, read_summary
 from ibkr_tui.core.portfolio.positions import is_sparse, read_positions
 from ibkr_tui.core.session.waiting import wait_for
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.portfolio import AccountSummary, Position
+from ibkr_tui.model.portfolio import AccountSummary, LedgerLine, Position
 from ibkr_tui.model.table import Table
 
 log = logging.getLogger(__name__)
