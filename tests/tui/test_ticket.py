@@ -268,7 +268,10 @@ async def test_letters_in_a_field_are_text(drive: Any) -> None:
 
 async def test_no_ticket_without_a_listing(drive: Any) -> None:
     async with drive(live=False) as desk:
-        desk.app.state.chosen = type(desk.app.state.chosen)("NEW")
+        key = desk.app.state.watchlist.add("NEW")  # selected as a person would: a frame between the keys chooses it again
+        desk.app.desk.watch_board.show(list(desk.app.state.watchlist.rows))
+        desk.app.desk.watch_board.select(key)
+        await desk.until(lambda: desk.app.state.chosen.symbol == "NEW", "the symbol without a listing")
         await desk.press("b")
         assert desk.app.screen is desk.app.desk
         assert "has no listing yet" in desk.text
