@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ibkr_tui.model.alerts import Alert
+from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.events import Event
 from ibkr_tui.model.health import Health
 from ibkr_tui.model.orders import Fill, Order, Question
 from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
 from ibkr_tui.model.quotes import Quote
+from ibkr_tui.model.tape import Print
 
 TABLES: Mapping[str, type[Any]] = {
     "quotes": Quote,  # key: conid
+    "depth": DepthBook,  # key: conid
+    "alerts": Alert,  # key: alert id
     "positions": Position,  # key: conid
     "orders": Order,  # key: Order.key
     "questions": Question,  # key: question id
@@ -24,4 +29,5 @@ TABLES: Mapping[str, type[Any]] = {
 LOGS: Mapping[str, type[Any]] = {
     "fills": Fill,
     "events": Event,
+    "tape": Print,
 }

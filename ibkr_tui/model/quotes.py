@@ -24,6 +24,8 @@ class Quote(msgspec.Struct, frozen=True):
     """The merged state of one instrument's market data.
 
     `changed_mono` is the monotonic second of the last change, for ages; `changed_at` the same in UTC, for people.
+    `times` has the monotonic second of each value's own last change, by its name here. Greeks are the broker's, of
+    options only; `implied_vol` is in percent: of the strike for an option, of thirty days for an underlying.
     """
 
     conid: int
@@ -48,6 +50,16 @@ class Quote(msgspec.Struct, frozen=True):
     changed_at: datetime | None = None
     changed_mono: float | None = None
     problem: str = ""
+    mark: Decimal | None = None
+    implied_vol: Decimal | None = None
+    delta: Decimal | None = None
+    gamma: Decimal | None = None
+    theta: Decimal | None = None
+    vega: Decimal | None = None
+    open_interest: Decimal | None = None
+    halted: bool = False
+    delayed: bool = False
+    times: dict[str, float] = {}
 
     @property
     def mid(self) -> Decimal | None:
@@ -69,10 +81,18 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class MarketHours(msgspec.Struct, frozen=True):
-    """Whether a venue trades now, and when that changes."""
+    """Whether a venue trades now, and when that changes.
+
+    `opens` and `closes` are those of the regular session that is on, or of the next one; `is_half_day` says of that
+    session that it is shorter than the usual one. `is_extended`: trading before or after the regular session is on.
+    """
 
     venue: str
     is_open: bool
     timezone: str
     now: datetime
     next_change: datetime | None = None
+    is_extended: bool = False
+    opens: datetime | None = None
+    closes: datetime | None = None
+    is_half_day: bool = False

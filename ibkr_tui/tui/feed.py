@@ -18,8 +18,10 @@ import msgspec
 
 from ibkr_tui.link.client import LinkClient, watch
 from ibkr_tui.link.frames import Farewell
+from ibkr_tui.model.alerts import Alert
 from ibkr_tui.model.boards import LOGS, TABLES
 from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event
 from ibkr_tui.model.health import Health
@@ -68,6 +70,8 @@ class Feed:
     def __init__(self, launcher: Launcher, clock: Clock, face_id: str) -> None:
         self.face_id = face_id
         self.quotes: Mirror[Quote] = Mirror("quotes")
+        self.depth: Mirror[DepthBook] = Mirror("depth")
+        self.alerts: Mirror[Alert] = Mirror("alerts")
         self.positions: Mirror[Position] = Mirror("positions")
         self.orders: Mirror[Order] = Mirror("orders")
         self.questions: Mirror[Question] = Mirror("questions")
