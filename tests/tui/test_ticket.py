@@ -268,7 +268,7 @@ async def test_letters_in_a_field_are_text(drive: Any) -> None:
 
 async def test_no_ticket_without_a_listing(drive: Any) -> None:
     async with drive(live=False) as desk:
-        key = desk.app.state.watchlist.add("NEW")  # selected as a person would: a frame between the keys chooses it again
+        key = desk.app.state.watchlist.add("NEW")  # a frame between the keys would choose it again
         desk.app.desk.watch_board.show(list(desk.app.state.watchlist.rows))
         desk.app.desk.watch_board.select(key)
         await desk.until(lambda: desk.app.state.chosen.symbol == "NEW", "the symbol without a listing")
