@@ -10,6 +10,7 @@ from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview, OrderTicket
+from ibkr_tui.model.portfolio import LedgerLine
 from ibkr_tui.model.quotes import Bar
 from ibkr_tui.tui.feed import Feed
 
@@ -42,6 +43,11 @@ async def bars(feed: Feed, symbol: str, conid: int | None, period: str, bar: str
     found = await feed.call("get_bars", {**_named(symbol, conid), "period": period, "bar": bar}, deadline=20)
     rows = found.get("bars", []) if isinstance(found, dict) else found
     return msgspec.convert(rows, list[Bar], strict=False)
+
+
+async def ledger(feed: Feed) -> list[LedgerLine]:
+    """Cash and values by currency, `BASE` first."""
+    return await feed.call("get_ledger", {}, result=list[LedgerLine], deadline=20)
 
 
 async def search(feed: Feed, words: str) -> list[Listing]:
