@@ -6,7 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from ibkr_tui.core.market.quotes import FIELDS, QuoteBoard
+from ibkr_tui.core.market.fields import FIELDS
+from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError

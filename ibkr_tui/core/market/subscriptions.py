@@ -1,4 +1,5 @@
-"""Which instruments stream: pinned ones stay, others leave when nobody asked for a while (requirements A-084, A-102).
+"""Which instruments stream: pinned ones stay, and those that somebody looks at; others leave when nobody asked for a
+while (requirements A-084, A-102).
 
 Streams end silently after some fifteen minutes while heartbeats go on, so each is renewed every nine (faults W2).
 """
@@ -10,7 +11,9 @@ from typing import Final
 
 import msgspec
 
-from ibkr_tui.core.market.quotes import FIELDS, QuoteBoard
+from ibkr_tui.core.market.fields import fields_of
+from ibkr_tui.core.market.looking import Looking
+from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument
@@ -19,6 +22,12 @@ RENEW_EVERY: Final = 540.0
 
 Send = Callable[[str], bool]
 """Puts a text on the stream; False when there is none, which the next `opened` makes good."""
+
+
+def check_room(taken: int, most: int) -> None:
+    """Raise BrokerError IBKR_WS_SUB_LIMIT when no place is left."""
+    if taken >= most:
+        raise BrokerError("IBKR_WS_SUB_LIMIT", f"{most} instruments are subscribed already, which is the limit")
 
 
 class _Subscription:
@@ -34,9 +43,21 @@ class _Subscription:
 
 
 class Subscriptions:
-    """The instruments of the `quotes` table."""
+    """The instruments of the `quotes` table. `looking`: who shows them. `others` counts what else takes a place."""
 
-    def __init__(self, board: QuoteBoard, send: Send, clock: Clock, *, most: int, idle_after: float) -> None:
+    def __init__(
+        self,
+        board: QuoteBoard,
+        send: Send,
+        clock: Clock,
+        *,
+        most: int,
+        idle_after: float,
+        looking: Looking | None = None,
+        others: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.looking = looking if looking is not None else Looking()
+        self._others = others
         self._board = board
         self._send = send
         self._clock = clock
@@ -63,10 +84,7 @@ class Subscriptions:
             held.asked = now
             held.pinned = held.pinned or pinned
             return
-        if len(self._held) >= self._most:
-            raise BrokerError(
-                "IBKR_WS_SUB_LIMIT", f"{self._most} instruments are subscribed already, which is the limit"
-            )
+        check_room(len(self._held) + self._others(), self._most)
         self._held[instrument.conid] = _Subscription(instrument, now, pinned)
         self._ask(self._held[instrument.conid])
 
@@ -93,13 +111,15 @@ class Subscriptions:
         """Renew what is due and drop what is idle. Called about once a second."""
         now = self._clock.monotonic()
         for conid, held in list(self._held.items()):
+            if conid in self.looking:
+                held.asked = now
             if not held.pinned and now - held.asked >= self._idle_after:
                 self.remove(conid)
             elif now - held.renewed >= RENEW_EVERY:
                 self._ask(held)
 
     def _ask(self, held: _Subscription) -> None:
-        fields = msgspec.json.encode({"fields": FIELDS}).decode()
+        fields = msgspec.json.encode({"fields": fields_of(held.instrument.sec_type)}).decode()
         if self._send(f"smd+{held.instrument.conid}+{fields}"):
             held.renewed = self._clock.monotonic()
             self._board.expect(held.instrument)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from ibkr_tui.core.market.quotes import FIELDS, HEARTBEAT_WITHIN, LOST_AFTER, RENEWED_WITHIN, QuoteBoard
+from ibkr_tui.core.market.fields import FIELDS
+from ibkr_tui.core.market.pulse import HEARTBEAT_WITHIN, LOST_AFTER, RENEWED_WITHIN
+from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.snapshots import read_snapshot
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.increments import IncrementStep
