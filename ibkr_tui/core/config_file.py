@@ -15,12 +15,14 @@ import msgspec
 
 from ibkr_tui.core.hosts import url_problem
 from ibkr_tui.core.settings import (
+    ASSET_CLASSES,
     SCHEMA_VERSION,
     ConfigFile,
     Limits,
     MarketSettings,
     ProfileSection,
     SafetySettings,
+    SessionSettings,
     UiSettings,
 )
 from ibkr_tui.core.toml_lines import line_of
@@ -69,6 +71,7 @@ def _refuse_unknown_keys(raw: Mapping[str, Any], place: Path, text: str) -> None
     sections: dict[tuple[str, ...], type[msgspec.Struct]] = {
         (): ConfigFile,
         ("limits",): Limits,
+        ("session",): SessionSettings,
         ("market",): MarketSettings,
         ("safety",): SafetySettings,
         ("ui",): UiSettings,
@@ -100,13 +103,34 @@ def _refuse_quoted_numbers(raw: Mapping[str, Any], place: Path, text: str) -> No
 def _check_values(file: ConfigFile, place: Path, text: str) -> None:
     """Ranges, and what one profile may not say at once."""
     limits = file.limits
-    numbers = ("max_leverage", "max_order_value", "max_order_qty", "max_quote_age_s")
+    numbers = (
+        "max_leverage", "max_order_value", "max_order_qty", "max_quote_age_s", "max_orders_per_minute", "max_day_value",
+    )  # fmt: skip
     checks: list[tuple[bool, tuple[str, ...], str]] = [
         (_is_limit(getattr(limits, name)), ("limits", name), "must be a number more than zero") for name in numbers
     ]
+    names = ", ".join(ASSET_CLASSES)
     checks += [
+        (_is_collar(limits.price_collar_bps), ("limits", "price_collar_bps"), "must be from 0 to 10000"),
+        (0 <= limits.duplicate_window_s <= 3600, ("limits", "duplicate_window_s"), "must be from 0 to 3600 seconds"),
+        (
+            set(limits.allowed_asset_classes) <= set(ASSET_CLASSES),
+            ("limits", "allowed_asset_classes"),
+            f"may hold: {names}",
+        ),
+        (all(limits.allowed_symbols), ("limits", "allowed_symbols"), "an empty text is no symbol"),
+        (
+            5 <= file.safety.approval_expires_s <= 3600,
+            ("safety", "approval_expires_s"),
+            "must be from 5 to 3600 seconds",
+        ),
         (10 <= file.market.idle_timeout_s <= 86_400, ("market", "idle_timeout_s"), "must be from 10 to 86400 seconds"),
         (1 <= file.market.max_subscriptions <= 500, ("market", "max_subscriptions"), "must be from 1 to 500"),
+        (
+            60 <= file.session.status_check_s <= 86_400,
+            ("session", "status_check_s"),
+            "must be from 60 to 86400 seconds",
+        ),
         (0 <= file.safety.max_reply_rounds <= 10, ("safety", "max_reply_rounds"), "must be from 0 to 10"),
         (1 <= file.ui.fps <= 60, ("ui", "fps"), "must be from 1 to 60"),
     ]
@@ -133,6 +157,10 @@ def _check_values(file: ConfigFile, place: Path, text: str) -> None:
 def _is_limit(value: Decimal | float | None) -> bool:
     """TOML knows `nan` and `inf`: neither may stand for a limit, or it would be none."""
     return value is None or (math.isfinite(value) and value > 0)
+
+
+def _is_collar(bps: Decimal) -> bool:
+    return bps.is_finite() and 0 <= bps <= 10_000
 
 
 def _leaves(raw: Mapping[str, Any], prefix: str = "") -> list[str]:

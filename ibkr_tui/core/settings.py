@@ -14,17 +14,39 @@ from ibkr_tui.core.environment import EnvironmentCredentials
 SCHEMA_VERSION: Final = 1
 
 Kind = Literal["paper", "live"]
-Auth = Literal["oauth1", "gateway"]
+Auth = Literal["oauth1", "oauth2", "gateway"]
+QuerySigning = Literal["whole", "by_value", "omitted"]
 Orders = Literal["send", "dry_run", "refuse"]
+ASSET_CLASSES: Final = {"stocks": "STK", "options": "OPT", "futures": "FUT", "forex": "CASH"}
+"""The asset classes of requirement A-096 and the security type of each."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an order may be at most. Money in the account's base currency."""
+    """What an order may be at most. Money in the account's base currency; None: no such limit.
+
+    `max_orders_per_minute` counts every leg, `max_day_value` what was sent since midnight in New York.
+    `price_collar_bps`: how far beyond the market a price may reach, in hundredths of a per cent. `duplicate_window_s`:
+    how long the same order again is taken for a slip. Both: 0 turns the rule off. No names allowed means all are.
+    """
 
     max_leverage: Decimal = Decimal(4)
     max_order_value: Decimal | None = None
     max_order_qty: Decimal | None = None
     max_quote_age_s: float = 30.0
+    max_orders_per_minute: int | None = 120
+    max_day_value: Decimal | None = None
+    price_collar_bps: Decimal = Decimal(500)
+    duplicate_window_s: float = 5.0
+    allowed_symbols: tuple[str, ...] = ()
+    allowed_asset_classes: tuple[str, ...] = ()
+
+
+class SessionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`query_signing`: how a query enters an OAuth 1.0a signature. `status_check_s`: how often IBKR is asked, unprompted,
+    what it thinks of the session."""
+
+    query_signing: QuerySigning = "whole"
+    status_check_s: float = 21_600.0
 
 
 class MarketSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,10 +59,17 @@ class MarketSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SafetySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`auto_confirm`: the messageIds of questions that are answered yes without asking, for so many rounds."""
+    """`auto_confirm`: the messageIds of questions that are answered yes without asking, for so many rounds.
+
+    `require_approval`: paper orders need an approved preview too, as live ones always do. `approval_expires_s`: how
+    long a preview may be approved, and an approval used. `cancel_on_kill`: the kill switch also cancels what works.
+    """
 
     auto_confirm: tuple[str, ...] = ("o354",)
     max_reply_rounds: int = 3
+    require_approval: bool = False
+    approval_expires_s: float = 60.0
+    cancel_on_kill: bool = False
 
 
 class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +101,7 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_profile: str = "paper"
     profiles: dict[str, ProfileSection] = {}
     limits: Limits = Limits()
+    session: SessionSettings = SessionSettings()
     market: MarketSettings = MarketSettings()
     safety: SafetySettings = SafetySettings()
     ui: UiSettings = UiSettings()
@@ -91,6 +121,7 @@ class Profile(msgspec.Struct, frozen=True):
     market: MarketSettings
     safety: SafetySettings
     ui: UiSettings
+    session: SessionSettings = SessionSettings()
     key_store: Path | None = None
     credentials_file: Path | None = None
     environment: EnvironmentCredentials | None = None

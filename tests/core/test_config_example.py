@@ -19,7 +19,7 @@ from ibkr_tui.core.settings import (
 )
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
-WITHOUT_DEFAULT = {"max_order_value", "max_order_qty"}
+WITHOUT_DEFAULT = {"max_order_value", "max_order_qty", "max_day_value"}
 SETTING = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)
 
 
