@@ -26,6 +26,7 @@ class Scope(StrEnum):
 
     EVERYWHERE = "everywhere"
     DESK = "desk"
+    POSITIONS = "positions"
     HEALTH = "health"
     TICKET = "ticket"
 
@@ -90,6 +91,35 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("chart.longer", "right_square_bracket", "Bars", "Longer bars in the chart.", Scope.DESK, "longer_bars"),
     Action("chart.shorter", "left_square_bracket", "Bars", "Shorter bars in the chart.", Scope.DESK, "shorter_bars"),
     Action(
+        "book.sort",
+        "greater_than_sign",
+        "Sort",
+        "Sort the positions by the next column.",
+        Scope.POSITIONS,
+        "sort_next",
+        rank=1,
+    ),
+    Action(
+        "book.sort_before",
+        "less_than_sign",
+        "Sort",
+        "Sort the positions by the column before.",
+        Scope.POSITIONS,
+        "sort_before",
+    ),
+    Action("book.turn", "i", "Turn", "The other end of the positions first.", Scope.POSITIONS, "turn_order", rank=3),
+    Action(
+        "book.group",
+        "g",
+        "Group",
+        "Gather the positions by class, by currency, or not at all.",
+        Scope.POSITIONS,
+        "group",
+        rank=2,
+    ),
+    Action("book.up", "k", "Up", "The row above; the arrow keys, Page and Home/End too.", Scope.POSITIONS, "row_up"),
+    Action("book.down", "j", "Down", "The row below.", Scope.POSITIONS, "row_down"),
+    Action(
         "log.show",
         "l",
         "Log",
@@ -125,6 +155,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         Scope.EVERYWHERE,
         "show_desk",
         rank=4,
+    ),
+    Action(
+        "screen.positions",
+        "4",
+        "Positions",
+        "The whole book: live P&L, what closes each position, sums by currency.",
+        Scope.EVERYWHERE,
+        "show_positions",
+        rank=8,
     ),
     Action(
         "screen.health",
@@ -212,6 +251,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
 
 _SHOWN: Final = {
     "slash": "/",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "minus": "-",
     "question_mark": "?",
     "left_square_bracket": "[",

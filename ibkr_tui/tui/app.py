@@ -19,6 +19,7 @@ from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests, themes
 from ibkr_tui.tui.actions import Scope, keymap, of_scope
+from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.commands import ActionCommands
 from ibkr_tui.tui.crash import FramesOnly, frames_only
 from ibkr_tui.tui.desk_state import DeskState
@@ -32,6 +33,7 @@ from ibkr_tui.tui.remembered import Remembered
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
 from ibkr_tui.tui.screens.page import Page
+from ibkr_tui.tui.screens.positions import PositionsScreen
 from ibkr_tui.tui.screens.question import GONE, YES, QuestionScreen
 from ibkr_tui.tui.settings import UiSettings
 from ibkr_tui.tui.subscriptions import Subscriptions
@@ -84,7 +86,9 @@ class TradingApp(FramesOnly):
         self.keys = keys.keys
         self.desk = DeskScreen(self.state, self.subscriptions, self.keys)
         self.health = HealthScreen(self.state, self.keys)
-        self.pages: tuple[Page, ...] = (self.desk, self.health)
+        ledger = Ledger(self.feed, self.clock)
+        self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
+        self.pages: tuple[Page, ...] = (self.desk, self.positions, self.health)
 
     def monotonic(self) -> float:
         """Seconds of the injected clock, for judging key presses."""
@@ -165,6 +169,9 @@ class TradingApp(FramesOnly):
     def action_show_desk(self) -> None:
         self.show_page(self.desk)
 
+    def action_show_positions(self) -> None:
+        self.show_page(self.positions)
+
     def action_show_health(self) -> None:
         self.show_page(self.health)
 
@@ -180,7 +187,8 @@ class TradingApp(FramesOnly):
 
     def on_mount(self) -> None:
         self.set_keymap(dict(self.keys))
-        self.install_screen(self.health, "health")
+        for page in self.pages[1:]:
+            self.install_screen(page, page.scope)
         for problem in (*self._complaints, self.remembered.problem):
             if problem:
                 self.notify(problem, severity="warning", markup=False, timeout=15)

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from ibkr_tui.tui.book.arrangement import View
 from ibkr_tui.tui.own_files import write_private
 
 _DEFAULT: Final = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "SPY", "QQQ", "EUR.USD")
@@ -26,6 +27,7 @@ class Memory(msgspec.Struct, frozen=True):
 
     version: int = 1
     theme: str = ""
+    book: View = View()
     watchlist: tuple[WatchedSymbol, ...] = tuple(WatchedSymbol(symbol) for symbol in _DEFAULT)
 
 

@@ -26,6 +26,13 @@ PANES: Final = {
         "What the account holds, at its average price, and what each position makes or loses at the live price. Short "
         "positions have a −. Day is today's profit and loss of the account, open what is not yet realised.",
     ),
+    "book": (
+        "Positions",
+        "Every holding at the price it has now; a short one has a −. Under a position stand the orders that close it, "
+        "and Exits says how much of it they would take: orders of one group count once. A price with ~ before its age "
+        "is the broker's own valuation, of that age, not a live price. of net is the value against the account's net "
+        "liquidation. Totals are by currency, and in the account's own by the ledger's exchange rates.",
+    ),
     "orders": (
         "Orders",
         "UNKNOWN orders stand first: their answer was lost and IBKR may or may not have them; they are never sent "
@@ -54,7 +61,13 @@ WORDS: Final = (
     ("HALTED", "trading in it is halted"),
     ("NO DATA", "nothing to show; the reason stands beside it"),
 )
-_SCOPES: Final = {Scope.DESK: "Desk", Scope.HEALTH: "Health", Scope.TICKET: "Ticket", Scope.EVERYWHERE: "Everywhere"}
+_SCOPES: Final = {
+    Scope.DESK: "Desk",
+    Scope.POSITIONS: "Positions",
+    Scope.HEALTH: "Health",
+    Scope.TICKET: "Ticket",
+    Scope.EVERYWHERE: "Everywhere",
+}
 
 
 class HelpScreen(ModalScreen[None]):

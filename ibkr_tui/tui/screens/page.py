@@ -42,6 +42,10 @@ class Page(Screen[None]):
         """What help should explain first."""
         return ""
 
+    def looks_at(self) -> set[int]:
+        """The instruments whose prices can be seen on it now, and should stream."""
+        return set()
+
     def frame(self, changed: Changed, *, flashes: bool) -> None:
         """Repaint what changed, and only what can be seen of it."""
         if changed.keys.keys() & {"account", "pnl", "health"} or changed.link:
