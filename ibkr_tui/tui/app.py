@@ -37,7 +37,7 @@ from ibkr_tui.tui.screens.positions import PositionsScreen
 from ibkr_tui.tui.screens.question import GONE, YES, QuestionScreen
 from ibkr_tui.tui.settings import UiSettings
 from ibkr_tui.tui.subscriptions import Subscriptions
-from ibkr_tui.tui.watchlist import Watchlist
+from ibkr_tui.tui.watchlist import Watchlists
 
 _AGAIN_S: Final = 2.0
 
@@ -71,11 +71,11 @@ class TradingApp(FramesOnly):
         self.launcher = launcher
         self.remembered = Remembered(files)
         self.feed = feed or Feed(launcher, self.clock, secrets.token_hex(8))
-        watchlist = Watchlist(self.remembered)
+        watchlists = Watchlists(self.remembered)
         self.state = DeskState(
-            self.feed, watchlist, self.clock, profile=launcher.profile, kind=launcher.kind, is_demo=launcher.is_demo
+            self.feed, watchlists, self.clock, profile=launcher.profile, kind=launcher.kind, is_demo=launcher.is_demo
         )
-        self.subscriptions = Subscriptions(self.feed, watchlist, self.clock)
+        self.subscriptions = Subscriptions(self.feed, watchlists, self.clock)
         self._pace = Pace(self.settings.frame_s)
         self._next_second = 0.0
         self._asking: QuestionScreen | None = None

@@ -16,7 +16,7 @@ from ibkr_tui.model.orders import Order, OrderState
 from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.tui.feed import Feed, LinkState
-from ibkr_tui.tui.watchlist import Watchlist, WatchRow
+from ibkr_tui.tui.watchlist import Watchlist, Watchlists, WatchRow
 
 WORDS: Final = {
     QuoteStatus.LIVE: "",
@@ -48,15 +48,20 @@ class DeskState:
     """The feed seen through the clock: ages, statuses, orders in the order of their urgency."""
 
     def __init__(
-        self, feed: Feed, watchlist: Watchlist, clock: Clock, *, profile: str, kind: str, is_demo: bool
+        self, feed: Feed, watchlists: Watchlists, clock: Clock, *, profile: str, kind: str, is_demo: bool
     ) -> None:
         self.feed = feed
-        self.watchlist = watchlist
+        self.watchlists = watchlists
         self.clock = clock
         self.profile = profile
         self.kind = kind
         self.is_demo = is_demo
         self.chosen = Chosen("")
+
+    @property
+    def watchlist(self) -> Watchlist:
+        """The list that is current."""
+        return self.watchlists.current
 
     @property
     def badge(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Any, Final, TypeVar, overload
@@ -30,6 +30,7 @@ from ibkr_tui.model.orders import Fill, Order, Question
 from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
 from ibkr_tui.model.quotes import Quote
 from ibkr_tui.model.table import Mirror, TableDelta
+from ibkr_tui.model.tape import Print
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui.launcher import Attachment, Launcher
 
@@ -40,6 +41,8 @@ _QUIET_S: Final = 2.0
 _PROBE_S: Final = 2.0
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 10.0
+_PRINTS_KEPT: Final = 400
+_TAPES_KEPT: Final = 200
 
 
 class LinkState(StrEnum):
@@ -53,15 +56,19 @@ class LinkState(StrEnum):
 
 
 class Changed(msgspec.Struct):
-    """What a frame has to repaint: keys by table, new log entries, and whether the link changed."""
+    """What a frame has to repaint: keys by table, new log entries, and whether the link changed.
+
+    `taped` are the conids whose tape went on.
+    """
 
     keys: dict[str, set[str]]
     events: list[Event]
     fills: list[Fill]
     link: bool
+    taped: set[int] = msgspec.field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.keys or self.events or self.fills or self.link)
+        return bool(self.keys or self.events or self.fills or self.link or self.taped)
 
 
 class Feed:
@@ -85,6 +92,8 @@ class Feed:
         self.link_since = clock.monotonic()
         self.connections = 0
         self.recent: deque[Event] = deque(maxlen=200)
+        self.fills: deque[Fill] = deque(maxlen=1000)
+        self.tapes: dict[int, deque[Print]] = {}
         self.market_heard = clock.monotonic()
         self._market_now: object = None
         self._launcher = launcher
@@ -140,6 +149,19 @@ class Feed:
             self.recent.extend(page.entries)
         elif page.log == "fills":
             self._changed.fills.extend(page.entries)
+            self.fills.extend(page.entries)
+        elif page.log == "tape":
+            self._take_prints(page.entries)
+
+    def _take_prints(self, prints: Iterable[Print]) -> None:
+        """The newest of each instrument; of too many instruments those that were quiet longest go."""
+        for seen in prints:
+            tape = self.tapes.pop(seen.conid, None) or deque(maxlen=_PRINTS_KEPT)
+            tape.append(seen)
+            self.tapes[seen.conid] = tape
+            self._changed.taped.add(seen.conid)
+        while len(self.tapes) > _TAPES_KEPT:
+            del self.tapes[next(iter(self.tapes))]
 
     def say(self, link: LinkState, sentence: str = "") -> None:
         """The link is in another state."""
@@ -209,7 +231,8 @@ class Feed:
             if client.welcome.pid != self._core_pid:
                 first = self._core_pid == 0
                 self._core_pid = client.welcome.pid
-                self._log_ends = dict.fromkeys(LOGS, -1 if first else 0)
+                # Old events are no news at the first sight; fills and tape are wanted whole.
+                self._log_ends = dict.fromkeys(LOGS, 0) | {"events": -1 if first else 0}
             self._client = client
             self._heard = self._clock.monotonic()
             async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""What the app itself remembers between runs, in a file of its own: the watchlist and the theme."""
+"""What the app remembers between runs, in a file of its own: watchlists, how the market board looks, the theme."""
 
 from __future__ import annotations
 
@@ -9,26 +9,47 @@ from typing import Final
 import msgspec
 
 from ibkr_tui.tui.book.arrangement import View
+from ibkr_tui.tui.market.columns import DEFAULT
 from ibkr_tui.tui.own_files import write_private
 
 _DEFAULT: Final = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "SPY", "QQQ", "EUR.USD")
 _MOST: Final = 200
+_MOST_LISTS: Final = 50
+FIRST_LIST: Final = "Main"
 
 
 class WatchedSymbol(msgspec.Struct, frozen=True):
-    """A line of the watchlist; `conid` names the listing when a person chose it."""
+    """A line of a watchlist; `conid` names the listing when a person chose it."""
 
     symbol: str
     conid: int | None = None
 
 
-class Memory(msgspec.Struct, frozen=True):
-    """The content of the file. `version` counts changes of its shape."""
+class NamedList(msgspec.Struct, frozen=True):
+    """A watchlist with its name."""
 
-    version: int = 1
+    name: str
+    symbols: tuple[WatchedSymbol, ...] = ()
+
+
+class BoardLook(msgspec.Struct, frozen=True):
+    """The market board: its columns in their order, and the column it is sorted by; none is the list's own order."""
+
+    columns: tuple[str, ...] = DEFAULT
+    sort: str = ""
+    falling: bool = False
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """The content of the file. `version` counts changes of its shape: 1 had one list without a name, in `watchlist`."""
+
+    version: int = 2
     theme: str = ""
+    watchlist: tuple[WatchedSymbol, ...] | msgspec.UnsetType = msgspec.UNSET
+    watchlists: tuple[NamedList, ...] = (NamedList(FIRST_LIST, tuple(WatchedSymbol(symbol) for symbol in _DEFAULT)),)
+    current: str = ""
+    board: BoardLook = BoardLook()
     book: View = View()
-    watchlist: tuple[WatchedSymbol, ...] = tuple(WatchedSymbol(symbol) for symbol in _DEFAULT)
 
 
 class Remembered:
@@ -56,7 +77,7 @@ class Remembered:
                 self._path.replace(aside)
             self.problem = f"{self._path.name} was damaged and is now {aside.name}; the defaults are used."
             return Memory()
-        return msgspec.structs.replace(memory, watchlist=memory.watchlist[:_MOST])
+        return _brought_up(memory)
 
     def keep(self, memory: Memory) -> None:
         """Write `memory` atomically. A disk that refuses is said in `problem`; the app goes on."""
@@ -67,3 +88,13 @@ class Remembered:
             self.problem = ""
         except OSError as error:
             self.problem = f"{self._path.name} could not be written: {error.strerror}."
+
+
+def _brought_up(memory: Memory) -> Memory:
+    """The single list of version 1 gets a name; names stand once and lists have a length that a board can hold."""
+    lists = memory.watchlists if memory.watchlist is msgspec.UNSET else (NamedList(FIRST_LIST, memory.watchlist),)
+    named: dict[str, NamedList] = {}
+    for one in lists[:_MOST_LISTS]:
+        named.setdefault(one.name, NamedList(one.name, one.symbols[:_MOST]))
+    kept = tuple(named.values()) or Memory().watchlists
+    return msgspec.structs.replace(memory, version=2, watchlist=msgspec.UNSET, watchlists=kept)

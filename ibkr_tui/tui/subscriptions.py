@@ -9,7 +9,7 @@ from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.tui import requests
 from ibkr_tui.tui.feed import Feed
-from ibkr_tui.tui.watchlist import Watchlist, WatchRow
+from ibkr_tui.tui.watchlist import Watchlist, Watchlists, WatchRow
 
 _AT_ONCE: Final = 4
 _AGAIN_S: Final = 1.5
@@ -18,14 +18,18 @@ _AGAIN_S: Final = 1.5
 class Subscriptions:
     """Run one; `wake` it when a line was added or the link is back. `changed` holds keys to repaint."""
 
-    def __init__(self, feed: Feed, watchlist: Watchlist, clock: Clock) -> None:
+    def __init__(self, feed: Feed, watchlists: Watchlists, clock: Clock) -> None:
         self._feed = feed
-        self._watchlist = watchlist
+        self._watchlists = watchlists
         self._clock = clock
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._connection = 0
         self.changed: set[str] = set()
+
+    @property
+    def _watchlist(self) -> Watchlist:
+        return self._watchlists.current
 
     def wake(self) -> None:
         """There may be something to ask for."""
@@ -40,7 +44,8 @@ class Subscriptions:
                 continue
             if self._connection != self._feed.connections:
                 self._connection = self._feed.connections
-                self._watchlist.begin_again()
+                for watchlist in self._watchlists.lists:
+                    watchlist.begin_again()
             async with asyncio.TaskGroup() as group:
                 for row in self._watchlist.waiting():
                     group.create_task(self._ask(row), name=f"subscribe-{row.symbol}")

@@ -201,12 +201,12 @@ async def test_after_a_loss_it_attaches_again_and_goes_on_in_the_log(link: Link)
 async def test_a_new_core_is_read_from_its_first_event(link: Link) -> None:
     core, launcher, feed, _ = link
     await until(lambda: feed.is_live, "live")
-    assert core.wanted_logs[-1] == {"fills": -1, "events": -1}
+    assert core.wanted_logs[-1] == {"fills": 0, "events": -1, "tape": 0}
     launcher.before = core.start
     core.pid = 8
     await core.stop()
     await until(lambda: feed.connections == 2, "live again")
-    assert core.wanted_logs[-1] == {"fills": 0, "events": 0}
+    assert core.wanted_logs[-1] == {"fills": 0, "events": 0, "tape": 0}
 
 
 async def test_a_core_that_was_stopped_is_not_started_again_by_itself(link: Link) -> None:

@@ -23,7 +23,7 @@ async def test_typing_finds_and_enter_adds(drive: Any, scene: Any) -> None:
         await desk.until(lambda: desk.feed.called("subscribe_tick"), "the subscription")
         assert {"symbol": "AAPL", "conid": 273982664} in desk.feed.called("subscribe_tick")
         again = Remembered(desk.app.remembered.folder)
-        assert 273982664 in {watched.conid for watched in again.memory.watchlist}
+        assert 273982664 in {watched.conid for watched in again.memory.watchlists[0].symbols}
 
 
 async def test_a_listing_that_is_there_is_selected_not_doubled(drive: Any) -> None:
