@@ -92,7 +92,9 @@ class Broker:
             self.authenticator.transport = self.transport
         claim = Claim(state_dir / "session.held", clock)
         self.session = Session(profile, self.authenticator, self.transport, clock, self._session_changed, claim=claim)
-        self.status_check = StatusCheck(self.transport, lambda: self.session.is_ready, clock)
+        self.status_check = StatusCheck(
+            self.transport, lambda: self.session.is_ready, clock, every=profile.session.status_check_s
+        )
         self.endpoints = Endpoints(self.transport)
         self.transport.quiet = self.quiet = QuietWindow(clock)
         self.reads = self.endpoints

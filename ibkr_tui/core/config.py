@@ -86,8 +86,8 @@ def _resolve(
     auth = section.auth
     values = {
         "account_id": (overlay.account_id, section.account_id),
-        "rest_url": (overlay.rest_url, section.rest_url or (BROKER_REST if auth == "oauth1" else GATEWAY_REST)),
-        "ws_url": (overlay.ws_url, section.ws_url or (BROKER_STREAM if auth == "oauth1" else GATEWAY_STREAM)),
+        "rest_url": (overlay.rest_url, section.rest_url or (GATEWAY_REST if auth == "gateway" else BROKER_REST)),
+        "ws_url": (overlay.ws_url, section.ws_url or (GATEWAY_STREAM if auth == "gateway" else BROKER_STREAM)),
     }
     chosen: dict[str, str] = {}
     for key, (over, written) in values.items():
@@ -113,6 +113,7 @@ def _resolve(
         market=_over_market(file.market, overlay, provenance),
         safety=file.safety,
         ui=file.ui,
+        session=file.session,
         key_store=None if credentials else _beside(place, section.key_store),
         credentials_file=None if credentials else _beside(place, section.credentials_file),
         environment=credentials,
@@ -204,7 +205,7 @@ def _beside(place: Path, written: str | None) -> Path | None:
 def _complete(profile: Profile, file: ConfigFile, provenance: dict[str, str]) -> dict[str, str]:
     """`provenance` with “default” for every value that nobody set."""
     names = ["schema_version", "default_profile"]
-    for section in ("limits", "market", "safety", "ui"):
+    for section in ("limits", "session", "market", "safety", "ui"):
         names += [f"{section}.{key}" for key in getattr(file, section).__struct_fields__]
     names += [f"profiles.{profile.name}.{key}" for key in ("auth", "rest_url", "ws_url", "orders", "compete")]
     return dict.fromkeys(names, "default") | provenance

@@ -62,4 +62,5 @@ def authenticator_of(profile: Profile, clock: Clock) -> Authenticator:
     """The login that the profile asks for. Keys that are missing or unusable are said at the first use."""
     if profile.auth == "gateway":
         return Gateway(profile.rest_url, profile.ws_url)
-    return OAuth1(KeyFiles(profile), profile.rest_url, profile.ws_url, clock)
+    dialect = profile.session.query_signing
+    return OAuth1(KeyFiles(profile), profile.rest_url, profile.ws_url, clock, dialect=dialect)

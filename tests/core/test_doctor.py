@@ -17,7 +17,7 @@ from ibkr_tui.core import doctor as doctor_module
 from ibkr_tui.core.config import load
 from ibkr_tui.core.doctor import Doctor, Step
 from ibkr_tui.core.keys.pem import parse_dh_parameters
-from ibkr_tui.core.session import oauth1
+from ibkr_tui.core.session import renewal
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.core.state import StateDirectory, open_state
 from ibkr_tui.model.clock import SystemClock
@@ -51,7 +51,7 @@ async def profile(simulator: Any, tmp_path: Path) -> Profile:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mints are tried again at once, and a core is not waited for."""
-    monkeypatch.setattr(oauth1, "MINT_AGAIN_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(renewal, "MINT_AGAIN_S", (0.0, 0.0, 0.0))
     monkeypatch.setattr(doctor_module, "SESSION_WITHIN_S", 0.1)
 
 

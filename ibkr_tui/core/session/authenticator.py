@@ -17,8 +17,11 @@ class Authenticator(Protocol):
     `trouble` is what hinders a login that still goes on; None when nothing does.
     """
 
-    epoch: int
-    trouble: BrokerError | None
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def trouble(self) -> BrokerError | None: ...
 
     @property
     def token_expires_at(self) -> datetime | None:

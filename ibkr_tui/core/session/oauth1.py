@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
-import math
 import secrets
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -18,7 +15,7 @@ import msgspec
 from ibkr_tui.core.keys.store import KeySet
 from ibkr_tui.core.session import signing
 from ibkr_tui.core.session.authenticator import Query
-from ibkr_tui.core.session.breaker import Breaker
+from ibkr_tui.core.session.renewal import REFUSALS, Renewal
 from ibkr_tui.core.session.skew import clock_problem
 from ibkr_tui.core.web.answer import Answer
 from ibkr_tui.core.web.errors import problem_of
@@ -31,12 +28,7 @@ LOGOUT_PATH: Final = "/logout"
 TOKEN_LIFE: Final = timedelta(seconds=86_000)
 SOONEST_END: Final = timedelta(seconds=600)
 MINT_DEADLINE_S: Final = 20.0
-MINT_AGAIN_S: Final = (1.0, 2.0, 4.0)
-"""The waits before a mint that got no usable answer is tried again, each ±10 % (requirement A-058)."""
 LOGOUT_DEADLINE_S: Final = 3.0
-REFUSALS_ALLOWED: Final = 3
-REFUSAL_WINDOW_S: Final = 600.0
-_REFUSALS: Final = {"IBKR_CONSUMER_REVOKED", "IBKR_ACCESS_TOKEN_EXPIRED", "IBKR_AUTH_FAILED", "CLOCK_SKEW"}
 STREAM_AGENT: Final = "ClientPortalGW/1"
 _log = logging.getLogger(__name__)
 
@@ -86,6 +78,7 @@ class OAuth1:
         ws_url: str,
         clock: Clock,
         *,
+        dialect: signing.Dialect = "whole",
         jitter: Callable[[], float] = spread,
     ) -> None:
         self._source = None if isinstance(keys, KeySet) else keys
@@ -98,16 +91,20 @@ class OAuth1:
         self._previous: bytes | None = None
         self._expires: datetime | None = None
         self._last_timestamp = 0
-        self._lock = asyncio.Lock()
-        self._refusals: deque[float] = deque(maxlen=REFUSALS_ALLOWED)
-        self.epoch = 0
         self.transport: Minting | None = None
-        self.trouble: BrokerError | None = None
-        self._jitter = jitter
-        self._breaker = Breaker(clock)
-        self._failures = 0
-        self._failure: BrokerError | None = None
+        self._renewal = Renewal(clock, jitter)
+        self._dialect = dialect
         self._read_keys()
+
+    @property
+    def epoch(self) -> int:
+        """How many tokens there were."""
+        return self._renewal.epoch
+
+    @property
+    def trouble(self) -> BrokerError | None:
+        """What hinders a login that still goes on."""
+        return self._renewal.trouble
 
     @property
     def token_expires_at(self) -> datetime | None:
@@ -123,9 +120,7 @@ class OAuth1:
         if self._source is None or not self._source.has_changed():
             return False
         self._held = self._token = self._previous = self._expires = None
-        self._refusals.clear()
-        self._breaker.succeeded()
-        self._failure = None
+        self._renewal.forget()
         self._read_keys()
         return True
 
@@ -159,26 +154,9 @@ class OAuth1:
         in ten minutes nothing is sent any more), IBKR_SESSION_MINT_FAILED (four times no answer, or none that proves
         anything; after five such failures in a row nothing is sent for a minute), IBKR_RATE_LIMITED, IBKR_KEY_INVALID.
         """
-        failures = self._failures
-        async with self._lock:
-            if self.epoch != seen:
-                return
-            if self._failures != failures and self._failure is not None:
-                raise self._failure.again()  # it failed while we waited: one mint for all who asked, also then
-            if self._held is None:
-                self._read_keys()
-            self._check_refusals()
-            self._check_breaker()
-            try:
-                await self._mint_patiently()
-            except BrokerError as error:
-                raise self._remembered(error) from None
-            finally:
-                self.trouble = None
-            self._refusals.clear()
-            self._breaker.succeeded()
-            self._failure = None
-            self.epoch += 1
+        if self._held is None:
+            self._read_keys()
+        await self._renewal.renew(seen, self._mint)
 
     async def leave_previous(self) -> bool:
         """Log out the token before the present one, whose brokerage session would compete with the new one's."""
@@ -197,49 +175,6 @@ class OAuth1:
         """The access token goes in the query, the tickle's session in the cookie (reference 1.5 and W-02)."""
         token = quote(self._keys.access_token.reveal(), safe="")
         return f"{self._ws_url}?oauth_token={token}", {"Cookie": f"api={cookie}", "User-Agent": STREAM_AGENT}
-
-    def _check_refusals(self) -> None:
-        """No storm of mints: IBKR locks out who keeps knocking."""
-        if len(self._refusals) < REFUSALS_ALLOWED:
-            return
-        wait = REFUSAL_WINDOW_S - (self._clock.monotonic() - self._refusals[0])
-        if wait > 0 and self._failure is not None:
-            raise BrokerError(
-                self._failure.code,
-                f"{self._failure.message}; IBKR refused the login {REFUSALS_ALLOWED} times in ten minutes, "
-                f"the next attempt is in {math.ceil(wait / 60)} min",
-                details={"retry_in_s": math.ceil(wait)},
-            )
-
-    def _check_breaker(self) -> None:
-        """While the breaker is open nobody mints, and all are told until when."""
-        if self._breaker.retry_in_s and self._failure is not None:
-            raise self._breaker.error(self._failure)
-
-    def _remembered(self, error: BrokerError) -> BrokerError:
-        """`error`, counted; it names the next attempt when it is the one that opens the breaker."""
-        self._failures += 1
-        self._failure = error.again()
-        if error.code in _REFUSALS:
-            self._refusals.append(self._clock.monotonic())
-        if error.code != "IBKR_SESSION_MINT_FAILED":
-            return error
-        self._breaker.failed()
-        return self._breaker.error(error) if self._breaker.retry_in_s else error
-
-    async def _mint_patiently(self) -> None:
-        """Mint; without a usable answer three times more. What the server refused is not asked again."""
-        waits = () if self._breaker.is_doubtful else MINT_AGAIN_S
-        for wait in waits:
-            try:
-                return await self._mint()
-            except BrokerError as error:
-                if error.code != "IBKR_SESSION_MINT_FAILED":
-                    raise
-                _log.warning("login: %s; trying again", error.message)
-                self.trouble = error.again()
-                await self._clock.sleep(wait * self._jitter())
-        return await self._mint()
 
     async def _mint(self) -> None:
         prepend = self._keys.prepend()
@@ -279,7 +214,7 @@ class OAuth1:
         if problem is not None:
             if problem.code == "IBKR_AUTH_FAILED":
                 problem = clock_problem(self.transport.clock_skew_s) or problem
-            if problem.code in _REFUSALS or problem.code == "IBKR_RATE_LIMITED":
+            if problem.code in REFUSALS or problem.code == "IBKR_RATE_LIMITED":
                 raise problem
             raise BrokerError("IBKR_SESSION_MINT_FAILED", problem.message, details=problem.details)
         return answer
@@ -300,7 +235,7 @@ class OAuth1:
 
     def _signed(self, token: bytes, method: str, url: str, query: Query) -> dict[str, str]:
         parameters = self._parameters("HMAC-SHA256")
-        base = signing.base_string(method, url, [*parameters.items(), *query])
+        base = signing.base_string(method, url, [*parameters.items(), *signing.in_dialect(query, self._dialect)])
         return {"Authorization": signing.authorization(self._keys.realm, parameters, signing.sign_hmac(token, base))}
 
     def _parameters(self, method: str) -> dict[str, str]:

@@ -9,11 +9,27 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote_plus
+from typing import Literal
+from urllib.parse import quote, quote_plus
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
+
+Dialect = Literal["whole", "by_value", "omitted"]
+"""How a query enters the base string: as it is, with each value encoded first as RFC 5849 has it, or not at all.
+
+All that IBKR publishes speaks of the first (reference 1.2); the others are for the day its servers differ.
+"""
+
+
+def in_dialect(query: Iterable[tuple[str, str]], dialect: Dialect) -> list[tuple[str, str]]:
+    """The part of a query that is signed, in `dialect`."""
+    if dialect == "omitted":
+        return []
+    if dialect == "by_value":
+        return [(quote(name, safe="~"), quote(value, safe="~")) for name, value in query]
+    return list(query)
 
 
 def base_string(method: str, url: str, parameters: Iterable[tuple[str, str]]) -> str:

@@ -304,7 +304,13 @@ class RealLogin:
     def __init__(self, simulator: Any, profile: Profile) -> None:
         self.simulator = simulator
         self.clock = SystemClock()
-        self.oauth = OAuth1(load_key_set(profile), profile.rest_url, profile.ws_url, self.clock)
+        self.oauth = OAuth1(
+            load_key_set(profile),
+            profile.rest_url,
+            profile.ws_url,
+            self.clock,
+            dialect=profile.session.query_signing,
+        )
         self.transport = Transport(profile.rest_url, self.oauth, self.clock)
         self.oauth.transport = self.transport
         self.states: list[str] = []

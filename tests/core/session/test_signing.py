@@ -118,3 +118,10 @@ def test_signatures_against_a_second_formulation(token: bytes, text: str) -> Non
     outer = hashlib.sha256(bytes(b ^ 0x5C for b in block) + inner).digest()
     assert base64.b64decode(signing.sign_hmac(token, text)) == outer
     assert hmac.compare_digest(signing.token_signature(token, "x"), hmac.new(token, b"x", "sha1").hexdigest())
+
+
+def test_a_query_is_signed_in_the_dialect_of_the_setting() -> None:
+    query = [("fields", "31,84"), ("symbol", "BRK B")]
+    assert signing.in_dialect(query, "whole") == query
+    assert signing.in_dialect(query, "by_value") == [("fields", "31%2C84"), ("symbol", "BRK%20B")]
+    assert signing.in_dialect(query, "omitted") == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ibkr_tui.core.session import oauth1
+from ibkr_tui.core.settings import SessionSettings
 from ibkr_tui.model.errors import BrokerError
 
 
@@ -35,6 +36,14 @@ async def test_awkward_numbers_of_the_other_side(
             await login.session.ready()
     finally:
         await control("oauth", {"wanted_secret": ""})
+
+
+@pytest.mark.parametrize("dialect", ["whole", "by_value", "omitted"])
+async def test_a_query_is_understood_in_every_dialect(real: Callable[..., Any], simulator: Any, dialect: str) -> None:
+    async with real(simulator, session=SessionSettings(query_signing=dialect)) as login:
+        await login.session.ready()
+        read = await login.transport.get("/iserver/marketdata/snapshot", [("conids", "265598"), ("fields", "31,84")])
+        assert read.status == 200
 
 
 async def test_ten_refused_at_once_cause_one_mint(real: Callable[..., Any], fresh_simulator: Any) -> None:
