@@ -7,45 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
-
-class Tier(StrEnum):
-    """How much a key can harm: nothing, a change that asks first, or one that wants a word typed."""
-
-    READ = "read"
-    CHANGE = "change"
-    DANGEROUS = "dangerous"
-
-
-class Scope(StrEnum):
-    """Where a key works."""
-
-    EVERYWHERE = "everywhere"
-    DESK = "desk"
-    POSITIONS = "positions"
-    HEALTH = "health"
-    TICKET = "ticket"
-
-
-class Action(msgspec.Struct, frozen=True):
-    """One thing to do. `rank` orders the keys line when it is narrow: 1 is dropped last, 0 never stands there.
-
-    `method` is the action of the screen or the app that does it, `where` the pane it needs; empty for any.
-    """
-
-    id: str
-    key: str
-    label: str
-    help: str
-    scope: Scope
-    method: str
-    tier: Tier = Tier.READ
-    rank: int = 0
-    where: str = ""
+from ibkr_tui.tui.action import Action, Scope, Tier
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
@@ -254,6 +220,10 @@ _SHOWN: Final = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "minus": "-",
+    "plus": "+",
+    "underscore": "_",
+    "full_stop": ".",
+    "comma": ",",
     "question_mark": "?",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
