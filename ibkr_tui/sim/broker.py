@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from ibkr_tui.sim.clock import Clock
+from ibkr_tui.sim.desk import Desk
+from ibkr_tui.sim.fees import commission_for
+from ibkr_tui.sim.groups import Families
 from ibkr_tui.sim.hours import Phase
 from ibkr_tui.sim.market import Market
+from ibkr_tui.sim.matching import available, follow, triggers
 from ibkr_tui.sim.orders import Execution, Order
 from ibkr_tui.sim.portfolio import Portfolio
 from ibkr_tui.sim.text import whole_text
 from ibkr_tui.sim.tickets import Draft
-from ibkr_tui.sim.walk import Walk
 
 LATENCY_S = 0.05
 COID_WINDOW_S = 24 * 3600
 RECEIVED_KEPT = 1_000
-CENT = Decimal("0.01")
 Listener = Callable[[str, str, dict[str, Any]], None]
 
 
@@ -34,6 +36,8 @@ class Broker:
         self.orders: dict[int, Order] = {}
         self.executions: list[Execution] = []
         self.received: deque[Any] = deque(maxlen=RECEIVED_KEPT)
+        self.desk = Desk()
+        self._families = Families(self)
         self._coids: dict[tuple[str, str], float] = {}
         self._working: dict[int, Order] = {}
         self._ends_at: dict[int, float] = {}
@@ -69,7 +73,9 @@ class Broker:
         if order.finished:
             return
         if kind == "cancel":
-            self._finish(order, "Cancelled")
+            self.end(order, "Cancelled")
+        elif kind == "reject":
+            self.end(order, "Inactive", order.reason)
         else:
             self._activate(order)
 
@@ -77,6 +83,9 @@ class Broker:
         """Why the broker does not accept the order at all, or None."""
         if draft.coid and draft.replaces is None and self._is_registered(draft):
             return f"Order couldn't be submitted: Local order ID={draft.coid} is already registered."
+        if draft.parent and draft.replaces is None:
+            # The child closes what its parent opens: it needs no margin of its own.
+            return None
         portfolio = self.portfolios[draft.account]
         held = portfolio.holdings.get(draft.instrument.conid)
         before = held.quantity if held else Decimal(0)
@@ -95,11 +104,33 @@ class Broker:
         return since is not None and self._clock.now() - since < COID_WINDOW_S
 
     def submit(self, draft: Draft) -> Order:
-        """Accept an order."""
+        """Accept one order that stands alone."""
+        return self.submit_all([draft])[0]
+
+    def reserve_id(self) -> int:
+        """An order id that nobody else gets."""
         self._next_id += 1
+        return self._next_id
+
+    def submit_all(self, drafts: Sequence[Draft], first_id: int | None = None) -> list[Order]:
+        """Accept the orders of one request, related or alone, in their order. The parent gets the first id."""
+        made: dict[int, Order] = {}
+        for draft in sorted(drafts, key=lambda draft: bool(draft.parent)):
+            made[id(draft)] = self._make(draft, first_id if first_id and not made else self.reserve_id())
+        orders = [made[id(draft)] for draft in drafts]
+        self._families.relate(list(zip(drafts, orders, strict=True)))
+        for order in orders:
+            self._set_status(order, "PendingSubmit")
+        for order in orders:
+            self._set_status(order, "PreSubmitted")
+            if not order.held:
+                self._arrived.put_nowait(("order", order))
+        return orders
+
+    def _make(self, draft: Draft, order_id: int) -> Order:
         now = self._clock.now()
         order = Order(
-            self._next_id,
+            order_id,
             draft.account,
             draft.instrument,
             draft.side,
@@ -111,62 +142,107 @@ class Broker:
             draft.coid,
             now,
             updated=now,
+            stop=draft.stop,
+            trail=draft.trail,
+            trail_percent=draft.trail_percent,
+            opens_at=self._opening(draft),
         )
         if order.coid:
             self._coids[order.account, order.coid] = now
         self.orders[order.order_id] = order
-        self._set_status(order, "PendingSubmit")
-        self._set_status(order, "PreSubmitted")
-        self._arrived.put_nowait(("order", order))
         return order
 
+    def _opening(self, draft: Draft) -> float | None:
+        """The next opening of the contract's venue (exchange time), for an order that waits for it."""
+        if draft.tif != "OPG":
+            return None
+        now = self._market.time.now()
+        following = draft.instrument.venue.following_sessions(now, 3)
+        return min(session.liquid_open for session in following if session.liquid_open > now)
+
     def modify(self, order: Order, draft: Draft) -> None:
-        """Give a working order a new quantity, price and time in force."""
+        """Give a working order everything a ticket says but contract, side and own id."""
         order.quantity, order.price, order.tif = draft.quantity, draft.price, draft.tif
         order.outside_rth, order.order_type = draft.outside_rth, draft.order_type
+        order.stop, order.trail, order.trail_percent = draft.stop, draft.trail, draft.trail_percent
+        order.triggered = False
+        order.opens_at = self._opening(draft)
+        self._ends_at.pop(order.order_id, None)
         self._set_status(order, "PreSubmitted")
         self._working.pop(order.order_id, None)
-        self._arrived.put_nowait(("order", order))
+        if not order.held:
+            self._arrived.put_nowait(("order", order))
 
     def cancel(self, order: Order) -> None:
         """Ask for an order to be cancelled; it may still fill before the request arrives."""
         self._set_status(order, "PendingCancel")
         self._arrived.put_nowait(("cancel", order))
 
+    def reject_late(self, order: Order, reason: str) -> None:
+        """Refuse an order a moment after it was accepted, as an exchange does."""
+        order.reason = reason
+        self._arrived.put_nowait(("reject", order))
+
+    def release(self, order: Order) -> None:
+        """Let a held order go to the market: its parent is filled."""
+        order.held = False
+        self._arrived.put_nowait(("order", order))
+
+    def mark(self, order: Order) -> Decimal:
+        """The present price of the order's contract."""
+        return self._market.walks[order.instrument.conid].last_price
+
     def working(self, account: str) -> list[Order]:
         """Orders of an account that are not finished."""
         return [order for order in self.orders.values() if order.account == account and not order.finished]
 
     def _activate(self, order: Order) -> None:
-        if order.status == "PendingCancel":
+        if order.status == "PendingCancel" or order.held:
             return
         self._working[order.order_id] = order
         self._ends_at.pop(order.order_id, None)
         self._match(order)
         if order.tif == "IOC" and not order.finished:
-            self._finish(order, "Cancelled")
+            self.end(order, "Cancelled")
 
     def match_all(self) -> None:
         """Try every working order against the present quotes."""
         for order in list(self._working.values()):
-            self._match(order)
+            if not order.finished:
+                self._match(order)
 
     def _match(self, order: Order) -> None:
         conid = order.instrument.conid
         walk = self._market.walks[conid]
         if self._is_over(order):
-            self._finish(order, "Cancelled", "Order expired at the end of the session")
+            self.end(order, "Cancelled", "Order expired at the end of the session")
+            return
+        if order.opens_at is not None and self._market.time.now() < order.opens_at:
             return
         phase = self._market.phase(conid)
         if phase is Phase.CLOSED or (phase is Phase.EXTENDED and not self._trades_around(order)) or walk.halted:
             return
-        if order.status == "PreSubmitted":
-            self._set_status(order, "Submitted")
         if order.order_id not in self._ends_at:
             self._ends_at[order.order_id] = self._session_end(order)
-        size, price = _available(order, walk)
+        if not self._is_live(order):
+            return
+        if order.status == "PreSubmitted":
+            self._set_status(order, "Submitted")
+        size, price = available(order, walk)
         if size > 0:
-            self._fill(order, min(order.remaining, Decimal(size)), price)
+            self.fill(order, min(order.remaining, Decimal(size)), price)
+        if order.opens_at is not None and not order.finished:
+            self.end(order, "Cancelled", "Order was not executed at the opening")
+
+    def _is_live(self, order: Order) -> bool:
+        """Whether the order trades: at once, or after the market has reached its stop, which trails until then."""
+        walk = self._market.walks[order.instrument.conid]
+        if order.triggered or (order.stop is None and order.trail is None):
+            return True
+        if follow(order, walk):
+            self._tell(order.account, "order", order.row())
+        order.triggered = triggers(order, walk)
+        return order.triggered
 
     def _trades_around(self, order: Order) -> bool:
         """Futures and currencies have no regular-hours restriction of their own."""
@@ -182,12 +258,13 @@ class Broker:
         end = self._ends_at.get(order.order_id)
         return order.tif == "DAY" and end is not None and self._market.time.now() >= end
 
-    def _fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
+    def fill(self, order: Order, quantity: Decimal, price: Decimal) -> None:
+        """Execute so much of an order, and do what that means for its family."""
         portfolio = self.portfolios[order.account]
         now = self._clock.now()
         order.filled += quantity
         order.paid += quantity * price
-        commission = commission_of(order) - order.commission
+        commission = commission_for(order.instrument.sec_type, order.filled, order.paid) - order.commission
         order.commission += commission
         order.updated = now
         portfolio.fill(order.instrument.conid, order.sign * quantity, price, commission)
@@ -205,14 +282,28 @@ class Broker:
         if order.remaining == 0:
             self._working.pop(order.order_id, None)
             order.status = "Filled"
+        elif order.status == "PreSubmitted":
+            order.status = "Submitted"
         self._tell(order.account, "order", order.row())
         self._tell(order.account, "trade", execution.row(with_commission=False))
         self._tell(order.account, "trade", execution.row())
+        self._families.filled(order, quantity)
 
-    def _finish(self, order: Order, status: str, reason: str = "") -> None:
+    def reduce(self, order: Order, quantity: Decimal) -> None:
+        """Make an order smaller, because another one of its group has traded."""
+        if order.remaining <= quantity:
+            self.end(order, "Cancelled", "Order cancelled: another order of its group was filled", by_group=True)
+            return
+        order.quantity -= quantity
+        order.updated = self._clock.now()
+        self._tell(order.account, "order", order.row())
+
+    def end(self, order: Order, status: str, reason: str = "", by_group: bool = False) -> None:
+        """The order is over; what depended on it follows. ``by_group``: its group ended it, and needs no telling."""
         self._working.pop(order.order_id, None)
         order.reason = reason
         self._set_status(order, status)
+        self._families.ended(order, by_group)
 
     def _set_status(self, order: Order, status: str) -> None:
         order.status = status
@@ -222,36 +313,3 @@ class Broker:
     def _tell(self, account: str, kind: str, row: dict[str, Any]) -> None:
         for listener in self._listeners:
             listener(account, kind, row)
-
-
-def _available(order: Order, walk: Walk) -> tuple[int, Decimal]:
-    """Size and price the market offers the order now: the shown quote, or a print at its limit."""
-    if order.sign > 0:
-        size, price, reached = walk.ask_size, walk.ask_price, walk.last_price
-    else:
-        size, price, reached = walk.bid_size, walk.bid_price, walk.last_price
-    if order.price is None:
-        return size, price
-    if order.sign * (order.price - price) >= 0:
-        return size, price
-    if walk.printed and order.sign * (order.price - reached) >= 0:
-        return walk.printed, order.price
-    return 0, price
-
-
-def commission_of(order: Order) -> Decimal:
-    """Commission on all that is filled so far."""
-    return commission_for(order.instrument.sec_type, order.filled, order.paid)
-
-
-def commission_for(sec_type: str, quantity: Decimal, paid: Decimal) -> Decimal:
-    """The fixed price list: 0.005 a share, at least 1.00; 0.65 an option; 2.25 a future; 0.2 bp on currency."""
-    if sec_type == "OPT":
-        amount = max(Decimal(1), quantity * Decimal("0.65"))
-    elif sec_type == "FUT":
-        amount = quantity * Decimal("2.25")
-    elif sec_type == "CASH":
-        amount = max(Decimal(2), paid * Decimal("0.00002"))
-    else:
-        amount = max(Decimal(1), quantity * Decimal("0.005"))
-    return amount.quantize(CENT)

@@ -3,7 +3,8 @@
 ``GET state`` counters and books · ``POST faults`` add faults (``DELETE`` clears) · ``POST clock`` jump ·
 ``POST market`` move, halt or freeze an instrument · ``POST ws`` do something to the open WebSockets ·
 ``POST session`` end, reset or compete for a brokerage session, maintenance · ``POST gateway`` a person logs in or out ·
-``POST oauth`` awkward or inactive keys · ``POST pacing`` enforce limits, penalty box.
+``POST oauth`` awkward or inactive keys · ``POST pacing`` enforce limits, penalty box · ``POST orders`` questions,
+refused legs, prompts, fills (see ``desk_control``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ibkr_tui.sim import gateway
+from ibkr_tui.sim import desk_control, gateway
 from ibkr_tui.sim.calls import answer
 from ibkr_tui.sim.faults import FaultError
 from ibkr_tui.sim.simulator import Simulator
@@ -38,6 +39,7 @@ def routes(sim: Simulator) -> list[Route]:
         "gateway": _gateway,
         "oauth": _oauth,
         "pacing": _pacing,
+        "orders": lambda sim, body: desk_control.command(sim.broker, body),
     }
 
     async def act(request: Request) -> Response:

@@ -15,7 +15,7 @@ from ibkr_tui.sim.faults import Exchange, deliver
 from ibkr_tui.sim.gateway import ALIAS, is_offered, present_login
 from ibkr_tui.sim.logins import Login
 from ibkr_tui.sim.oauth import Refused, Signed
-from ibkr_tui.sim.rest import accounts, contracts, marketdata, orders, portfolio, session, trading
+from ibkr_tui.sim.rest import accounts, contracts, marketdata, orders, portfolio, previews, session, trading
 from ibkr_tui.sim.simulator import Simulator
 
 PREFIX = "/v1/api"
@@ -29,6 +29,7 @@ _GROUPS: Iterable[list[Endpoint]] = (
     marketdata.ROUTES,
     orders.ROUTES,
     trading.ROUTES,
+    previews.ROUTES,
 )
 ENDPOINTS: list[Endpoint] = [endpoint for group in _GROUPS for endpoint in group]
 

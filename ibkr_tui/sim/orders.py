@@ -10,7 +10,16 @@ from ibkr_tui.sim.instruments import Instrument
 from ibkr_tui.sim.text import plain, short_time, trade_time
 
 FINISHED = frozenset({"Filled", "Cancelled", "Inactive"})
-TYPE_NAMES = {"LMT": ("LIMIT", "Limit"), "MKT": ("MARKET", "Market")}
+# What rows call an order type that tickets call otherwise: ``origOrderType`` and ``orderType``.
+TYPE_NAMES = {
+    "LMT": ("LIMIT", "Limit"),
+    "MKT": ("MARKET", "Market"),
+    "STP": ("STOP", "Stop"),
+    "STOP_LIMIT": ("STOP_LIMIT", "Stop Limit"),
+    "TRAIL": ("TRAIL", "Trailing Stop"),
+    "TRAILLMT": ("TRAILLMT", "Trailing Stop Limit"),
+    "MIDPRICE": ("MIDPRICE", "MidPrice"),
+}
 _CCP = {
     "PendingSubmit": "1",
     "PreSubmitted": "0",
@@ -25,7 +34,12 @@ _COLOURS = {"Filled": "#FFFFFF", "Submitted": "#0000CC", "PreSubmitted": "#0000C
 
 @dataclass
 class Order:
-    """An order at the broker."""
+    """An order at the broker.
+
+    ``price`` is its limit, ``stop`` what triggers it. A ``held`` order waits for its parent's fill; ``group`` names
+    the orders of which a fill of one ends the others; ``opens_at`` is the opening an OPG order waits for (exchange
+    time).
+    """
 
     order_id: int
     account: str
@@ -44,6 +58,15 @@ class Order:
     commission: Decimal = Decimal(0)
     updated: float = 0.0
     reason: str = ""
+    stop: Decimal | None = None
+    trail: Decimal | None = None
+    trail_percent: bool = False
+    parent_id: int | None = None
+    group: str = ""
+    single: bool = False
+    held: bool = False
+    triggered: bool = False
+    opens_at: float | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -62,6 +85,12 @@ class Order:
         return 1 if self.side == "BUY" else -1
 
     @property
+    def price_text(self) -> str:
+        """The price field of a row: the limit, or the stop of an order that has none, or nothing."""
+        shown = self.price if self.price is not None else self.stop
+        return plain(shown) if shown is not None else ""
+
+    @property
     def average_text(self) -> str:
         return plain(round(self.average, 4))
 
@@ -77,7 +106,8 @@ class Order:
         """Text such as ``Buy 100 Limit 188.00, Day``."""
         done = self.status == "Filled"
         verb = {"BUY": ("Buy", "Bought"), "SELL": ("Sell", "Sold")}[self.side][done]
-        price = f" {self.price:.{self.instrument.decimals}f}" if self.price is not None else ""
+        prices = [f" {value:.{self.instrument.decimals}f}" for value in (self.stop, self.price) if value is not None]
+        price = "".join(prices[:1]) + "".join(f" Limit{value}" for value in prices[1:])
         return f"{verb} {plain(self.quantity)} {self.instrument.symbol} {TYPE_NAMES[self.order_type][1]}{price}, " + (
             "Day" if self.tif == "DAY" else self.tif
         )
@@ -112,7 +142,7 @@ class Order:
             "bgColor": "#FFFFFF",
             "fgColor": _COLOURS.get(self.status, "#000000"),
             "isEventTrading": "0",
-            "price": plain(self.price) if self.price is not None else "",
+            "price": self.price_text,
             "timeInForce": "CLOSE" if self.tif == "DAY" else self.tif,
             "lastExecutionTime_r": int(moment * 1000),
             "side": self.side,
@@ -121,6 +151,15 @@ class Order:
             row["description2"] = item.description
         if self.coid:
             row["order_ref"] = self.coid
+        if self.stop is not None:
+            row["auxPrice"] = row["stop_price"] = plain(self.stop)
+        if self.trail is not None:
+            row["trailingAmount"] = plain(self.trail)
+            row["trailingAmountUnit"] = "%" if self.trail_percent else "amt"
+        if self.parent_id is not None:
+            row["parentId"] = self.parent_id
+        if self.group:
+            row["ocaGroupId"] = self.group
         if self.filled:
             row["avgPrice"] = self.average_text
         if self.outside_rth:
@@ -166,7 +205,7 @@ class Order:
             "order_description": self.description,
             "order_description_with_contract": self.description,
             "alert_active": 1,
-            "child_order_type": "0",
+            "child_order_type": "3" if self.parent_id is not None else "0",
             "order_clearing_account": self.account,
             "size_and_fills": self.fills_text,
             "exit_strategy_display_price": plain(self.price or self.average),
@@ -177,6 +216,10 @@ class Order:
         }
         if self.price is not None:
             row["limit_price"] = f"{self.price:.{item.decimals}f}"
+        if self.stop is not None:
+            row["stop_price"] = f"{self.stop:.{item.decimals}f}"
+        if self.group:
+            row["oca_group_id"] = self.group
         if self.filled:
             row["average_price"] = self.average_text
         if self.coid:

@@ -1,116 +1,186 @@
-"""Writing orders: place, reply, modify, cancel, whatif, suppress (reference section 4.6)."""
+"""Writing orders: place, reply, modify, cancel, suppress, prompts (reference section 4.6)."""
 
 from __future__ import annotations
 
-import uuid
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any
 
-from ibkr_tui.sim.broker import commission_for
+from starlette.responses import PlainTextResponse, Response
+
 from ibkr_tui.sim.calls import Call, Problem, delete, post
+from ibkr_tui.sim.desk import DEFAULT_REASON, RefusedLeg
+from ibkr_tui.sim.groups import check_array
 from ibkr_tui.sim.orders import Order
-from ibkr_tui.sim.questions import Pending, questions_for
-from ibkr_tui.sim.text import plain, whole_text
+from ibkr_tui.sim.questions import Asker, Pending
 from ibkr_tui.sim.tickets import Draft, TicketError, read_ticket
 
 REPLY_LIFETIME_S = 300.0
 MAX_SUPPRESSED = 51
 
 
-def _own(call: Call) -> str:
+def own_account(call: Call) -> str:
+    """The account of the path, if it is the user's."""
     account = call.params["account"]
     if account != call.account:
         raise Problem(400, f"Bad Request: account {account} is not yours")
     return account
 
 
-def _draft(call: Call, ticket: object, replaces: int | None = None) -> Draft:
-    try:
-        return read_ticket(ticket, _own(call), call.sim.market.instruments, replaces)
-    except TicketError as error:
-        raise Problem(error.status, error.text) from None
-
-
-def _single_ticket(call: Call) -> object:
-    """The one ticket of ``{"orders": […]}``."""
+def read_tickets(call: Call) -> tuple[list[Draft], RefusedLeg | None]:
+    """The drafts of ``{"orders": […]}``, and the leg that the broker does not take while it could take the others."""
     tickets = call.object().get("orders")
     if not isinstance(tickets, list) or not tickets:
         raise Problem(400, "Bad Request: orders must be a non-empty array")
-    if len(tickets) > 1:
-        raise Problem(200, "Order couldn't be submitted: several orders in one request are not supported.")
-    return tickets[0]
+    account, desk = own_account(call), call.sim.broker.desk
+    drafts: list[Draft] = []
+    refused: RefusedLeg | None = None
+    for place, ticket in enumerate(tickets):
+        try:
+            drafts.append(read_ticket(ticket, account, call.sim.market.instruments))
+        except TicketError as error:
+            attached = isinstance(ticket, dict) and bool(ticket.get("parentId")) and len(tickets) > 1
+            if error.status != 200 or not attached or desk.bad_leg == "error" or refused is not None:
+                raise Problem(error.status, error.text) from None
+            refused = RefusedLeg(place, desk.bad_leg, error.text)
+    try:
+        if refused is None:
+            check_array(drafts, call.sim.broker)
+    except TicketError as error:
+        raise Problem(error.status, error.text) from None
+    return drafts, refused
+
+
+def asker(call: Call) -> Asker:
+    """Who asks the questions of this session."""
+    return Asker(call.sim.market, call.sim.broker.desk.precautions, call.login.suppressed)
 
 
 def _place(call: Call) -> Any:
     call.sim.broker.received.append(call.json())
-    draft = _draft(call, _single_ticket(call))
-    return _ask_or_accept(call, draft)
+    drafts, unreadable = read_tickets(call)
+    desk = call.sim.broker.desk
+    refused = unreadable or desk.take_refused_leg(len(drafts))
+    refusals = [text for draft in drafts if (text := call.sim.broker.refusal(draft))]
+    if refusals:
+        return {"error": refusals[0]}
+    if refused is not None:
+        return _accept_in_part(call, drafts, refused, unreadable is None)
+    return _ask_or_accept(call, tuple(drafts))
+
+
+def _accept_in_part(call: Call, drafts: list[Draft], refused: RefusedLeg, among: bool) -> Any:
+    """One leg is refused: the others die with it, or live without it, or it dies only after all were accepted.
+
+    ``among``: the refused leg is one of ``drafts``; else it could not even be read.
+    """
+    broker = call.sim.broker
+    is_parent = among and any(draft.parent for draft in drafts) and not drafts[refused.leg].parent
+    if refused.outcome == "error" or is_parent:
+        return {"error": refused.text}
+    if refused.outcome == "late" and among:
+        orders = broker.submit_all(drafts)
+        broker.reject_late(orders[refused.leg], refused.text)
+        return [_row(order) for order in orders]
+    others = [draft for place, draft in enumerate(drafts) if not among or place != refused.leg]
+    orders = broker.submit_all(others)
+    if refused.outcome == "failed":
+        for order in sorted(orders, key=lambda order: order.parent_id is None):
+            broker.end(order, "Inactive", refused.text)
+    rows = [_row(order) for order in orders]
+    failed = {"order_id": "-1", "order_status": "Failed", "text": refused.text, "warning_message": refused.text}
+    return [*rows[: refused.leg], failed, *rows[refused.leg :]]
 
 
 def _modify(call: Call) -> Any:
-    order = _find(call)
+    _know_accounts(call)
+    order = find_order(call)
     call.sim.broker.received.append(call.json())
-    draft = _draft(call, call.object(), order.order_id)
+    try:
+        draft = read_ticket(call.object(), own_account(call), call.sim.market.instruments, order.order_id)
+    except TicketError as error:
+        raise Problem(error.status, error.text) from None
     if draft.instrument is not order.instrument or draft.side != order.side:
         raise Problem(400, "Bad Request: contract and side of an order can't be changed")
+    if draft.coid not in ("", order.coid):
+        raise Problem(400, "Bad Request: cOID of an order can't be changed")
     _still_working(order)
     if draft.quantity <= order.filled:
         raise Problem(200, "Order couldn't be modified: the new quantity is already filled.")
-    return _ask_or_accept(call, draft)
-
-
-def _ask_or_accept(call: Call, draft: Draft) -> Any:
     refusal = call.sim.broker.refusal(draft)
-    if refusal:
-        return {"error": refusal}
-    questions = questions_for(draft, call.sim.market, call.login.suppressed)
-    if questions:
-        call.login.pending = Pending(str(uuid.uuid4()), draft, questions, call.sim.clock.monotonic())
-        return [questions[0].row(call.login.pending.reply_id)]
-    return _accept(call, draft)
+    return {"error": refusal} if refusal else _ask_or_accept(call, (draft,), order)
 
 
-def _accept(call: Call, draft: Draft) -> Any:
-    """Take the order, or change the one it replaces; the answer is the placement row."""
+def _ask_or_accept(call: Call, drafts: tuple[Draft, ...], replaced: Order | None = None) -> Any:
+    desk = call.sim.broker.desk
+    rounds = asker(call).rounds(drafts, desk.take_forced(), replaced)
+    if rounds:
+        call.login.pending = Pending(drafts, rounds, call.sim.clock.monotonic())
+        return call.login.pending.rows
+    return _accept(call, drafts)
+
+
+def _accept(call: Call, drafts: Sequence[Draft]) -> Any:
+    """Take the orders, or change the one that is replaced; the answer is the placement rows, or a prompt."""
     broker = call.sim.broker
-    if draft.replaces is None:
-        order = broker.submit(draft)
-    else:
-        order = broker.orders[draft.replaces]
+    first = drafts[0]
+    if first.replaces is not None:
+        order = broker.orders[first.replaces]
         _still_working(order)
-        broker.modify(order, draft)
+        broker.modify(order, first)
+        return [_row(order)]
+    if broker.desk.prompts:
+        prompt = broker.desk.take_prompt(broker.reserve_id(), tuple(drafts))
+        for stream in call.sim.streams:
+            if stream.login.user is call.login.user:
+                stream.send({"topic": "ntf", "args": prompt.row()})
+        return prompt.row()
+    return [_row(order) for order in broker.submit_all(drafts)]
+
+
+def _row(order: Order) -> dict[str, str]:
+    """A placement row."""
     row = {"order_id": str(order.order_id), "order_status": order.status, "encrypt_message": "1"}
     if order.coid:
         row["local_order_id"] = order.coid
-    return [row]
+    if order.parent_id is not None:
+        row["parent_order_id"] = str(order.parent_id)
+    if order.group:
+        row["oca_group_id"] = order.group
+    return row
 
 
 def _reply(call: Call) -> Any:
-    """Answer a question: the next question, or the order (a chain is possible)."""
-    pending = call.login.pending
-    reply_id = call.params["reply"]
-    late = pending is not None and call.sim.clock.monotonic() - pending.asked_at > REPLY_LIFETIME_S
-    if pending is None or pending.reply_id != reply_id or late:
+    """Answer a question: what is still open in this round, the next round, or the orders (a chain is possible)."""
+    pending, reply_id = call.login.pending, call.params["reply"]
+    now = call.sim.clock.monotonic()
+    if pending is None or now - pending.asked_at > REPLY_LIFETIME_S or not pending.answer(reply_id):
+        call.login.pending = None
         raise Problem(400, f"reply id not found: '{reply_id}'")
-    call.login.pending = None
     if call.object().get("confirmed") is not True:
+        call.login.pending = None
         return {"error": "Order not confirmed "}
-    remaining = pending.questions[1:]
-    if remaining:
-        following = Pending(str(uuid.uuid4()), pending.draft, remaining, call.sim.clock.monotonic())
-        call.login.pending = following
-        return [remaining[0].row(following.reply_id)]
-    refusal = call.sim.broker.refusal(pending.draft)
-    return {"error": refusal} if refusal else _accept(call, pending.draft)
+    if pending.rounds:
+        pending.asked_at = now
+        return pending.rows
+    call.login.pending = None
+    refusals = [text for draft in pending.drafts if (text := call.sim.broker.refusal(draft))]
+    return {"error": refusals[0]} if refusals else _accept(call, pending.drafts)
 
 
-def _find(call: Call) -> Order:
-    _own(call)
+def find_order(call: Call) -> Order:
+    """The order of the path, by the broker's id alone."""
+    own_account(call)
     text = call.params["order"]
     order = call.sim.broker.orders.get(int(text)) if text.isdigit() else None
     if order is None or order.account != call.account:
         raise Problem(400, f"OrderID {text} doesn't exist")
     return order
+
+
+def _know_accounts(call: Call) -> None:
+    """Changing and cancelling need an earlier /iserver/accounts (reference section 4.1)."""
+    if not call.login.accounts_read:
+        raise Problem(400, "Bad Request: query /iserver/accounts first")
 
 
 def _still_working(order: Order) -> None:
@@ -120,52 +190,16 @@ def _still_working(order: Order) -> None:
 
 def _cancel(call: Call) -> Any:
     """Only a request; order id -1 means every open order."""
-    _own(call)
+    own_account(call)
+    _know_accounts(call)
     if call.params["order"] == "-1":
         for order in call.sim.broker.working(call.account):
             call.sim.broker.cancel(order)
         return {"msg": "Request was submitted", "order_id": -1, "conid": -1, "account": None}
-    order = _find(call)
+    order = find_order(call)
     _still_working(order)
     call.sim.broker.cancel(order)
     return {"msg": "Request was submitted", "order_id": order.order_id, "conid": -1, "account": None}
-
-
-def _whatif(call: Call) -> Any:
-    """What an order would cost; needs an earlier snapshot (or stream) of the contract."""
-    draft = _draft(call, _single_ticket(call))
-    item = draft.instrument
-    if item.conid not in call.login.snapshots and item.conid not in call.login.streams:
-        raise Problem(400, f"Bad Request: no market data snapshot for conid {item.conid}")
-    book, walk = call.portfolio, call.sim.market.walks[item.conid]
-    price = draft.price if draft.price is not None else (walk.ask_price if draft.sign > 0 else walk.bid_price)
-    amount = price * draft.quantity * item.multiplier
-    commission = commission_for(item.sec_type, draft.quantity, amount)
-    held = book.holdings.get(item.conid)
-    before = held.quantity if held else Decimal(0)
-    after = before + draft.sign * draft.quantity
-    margin = book.margin_of(item, after) - book.margin_of(item, before)
-    equity = draft.sign * (walk.mark - price) * draft.quantity * item.multiplier - commission
-    questions = questions_for(draft, call.sim.market, call.login.suppressed)
-    unit = {"STK": "Shares", "OPT": "Contracts", "FUT": "Contracts"}.get(item.sec_type, item.symbol[:3])
-    refusal = call.sim.broker.refusal(draft)
-    return {
-        "amount": {
-            "amount": f"{amount:,.2f} {item.currency} ({plain(draft.quantity)} {unit})",
-            "commission": f"{commission:,.2f} {item.currency}",
-            "total": f"{amount + draft.sign * commission:,.2f} {item.currency}",
-        },
-        "equity": _change(book.net_liquidation, equity),
-        "initial": _change(book.initial_margin, margin),
-        "maintenance": _change(book.maintenance_margin, margin * Decimal("0.8333")),
-        "position": {"current": plain(before), "change": plain(draft.sign * draft.quantity), "after": plain(after)},
-        "warn": questions[0].messages[0] if questions else None,
-        "error": refusal,
-    }
-
-
-def _change(current: Decimal, change: Decimal) -> dict[str, str]:
-    return {"current": whole_text(current), "change": whole_text(change), "after": whole_text(current + change)}
 
 
 def _suppress(call: Call) -> Any:
@@ -181,12 +215,24 @@ def _suppress_reset(call: Call) -> Any:
     return {"status": "submitted"}
 
 
-def _notification(call: Call) -> Any:
-    return "Request was submitted"
+def _notification(call: Call) -> Response:
+    """A choice made in a server prompt: the orders behind it are taken or given up. The answer is plain text."""
+    body = call.object()
+    broker = call.sim.broker
+    prompt = broker.desk.prompted.get(str(body.get("reqId")))
+    if prompt is None or str(body.get("orderId")) != str(prompt.order_id):
+        raise Problem(400, f"Bad Request: no prompt {body.get('reqId')!r} for order {body.get('orderId')!r}")
+    if body.get("text") not in prompt.options:
+        raise Problem(400, f"Bad Request: text must be one of {', '.join(prompt.options)}")
+    del broker.desk.prompted[prompt.request_id]
+    orders = broker.submit_all(prompt.drafts, prompt.order_id)
+    if body["text"] != prompt.accepts:
+        for order in sorted(orders, key=lambda order: order.parent_id is None):
+            broker.end(order, "Inactive", DEFAULT_REASON)
+    return PlainTextResponse("Success")
 
 
 ROUTES = [
-    post("/iserver/account/{account}/orders/whatif", _whatif, order=True),
     post("/iserver/account/{account}/orders", _place, order=True),
     post("/iserver/account/{account}/order/{order}", _modify, order=True),
     delete("/iserver/account/{account}/order/{order}", _cancel, order=True),
