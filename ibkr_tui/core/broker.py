@@ -17,15 +17,20 @@ from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.login import authenticator_of
 from ibkr_tui.core.logs import LOG_NAME
 from ibkr_tui.core.market.contracts import Contracts
+from ibkr_tui.core.market.depth import DepthBoard
+from ibkr_tui.core.market.depth_subscriptions import DepthSubscriptions
 from ibkr_tui.core.market.hours import MarketClock
+from ibkr_tui.core.market.look import LookDesk
 from ibkr_tui.core.market.polling import poll
 from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
+from ibkr_tui.core.market.tape import Tape
 from ibkr_tui.core.operations.catalogue import operations
 from ibkr_tui.core.orders.cancel import Canceller
 from ibkr_tui.core.orders.facts import FactsDesk
 from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.orders.limits import LimitsInForce
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
@@ -36,6 +41,7 @@ from ibkr_tui.core.portfolio.portfolio import Portfolio
 from ibkr_tui.core.quiet import QuietWindow
 from ibkr_tui.core.session.claim import Claim
 from ibkr_tui.core.session.oauth1 import OAuth1
+from ibkr_tui.core.session.oauth2 import OAuth2
 from ibkr_tui.core.session.session import Session
 from ibkr_tui.core.session.skew import clock_problem
 from ibkr_tui.core.session.status_check import StatusCheck
@@ -50,6 +56,7 @@ from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.log import Log
 from ibkr_tui.model.orders import Order
+from ibkr_tui.model.quotes import Quote
 from ibkr_tui.model.table import Table
 
 log = logging.getLogger(__name__)
@@ -88,7 +95,7 @@ class Broker:
         profile, clock = self.profile, self.clock
         self.authenticator = authenticator_of(profile, clock)
         self.transport = Transport(profile.rest_url, self.authenticator, clock, verify=self.authenticator.verify_tls)
-        if isinstance(self.authenticator, OAuth1):
+        if isinstance(self.authenticator, (OAuth1, OAuth2)):
             self.authenticator.transport = self.transport
         claim = Claim(state_dir / "session.held", clock)
         self.session = Session(profile, self.authenticator, self.transport, clock, self._session_changed, claim=claim)
@@ -102,14 +109,26 @@ class Broker:
     def _wire_market(self) -> None:
         profile, clock = self.profile, self.clock
         self.contracts = Contracts(self.reads, clock, profile.market.prefer)
+        most, idle_after = profile.market.max_subscriptions, profile.market.idle_timeout_s
         self.board = QuoteBoard(self.tables["quotes"], clock)
-        self.subscriptions = Subscriptions(
-            self.board,
+        self.depth_board = DepthBoard(self.tables["depth"], clock, self.board.pulse, self._quote_of)
+        self.depth = DepthSubscriptions(
+            self.depth_board,
             self._send,
             clock,
-            most=profile.market.max_subscriptions,
-            idle_after=profile.market.idle_timeout_s,
+            account=profile.account_id,
+            most=most,
+            idle_after=idle_after,
+            others=lambda: len(self.subscriptions),
         )
+        self.subscriptions = Subscriptions(
+            self.board, self._send, clock, most=most, idle_after=idle_after, others=lambda: len(self.depth)
+        )
+        self.looks = LookDesk(
+            self.subscriptions, self.depth, self.contracts.glimpse, has_stream=profile.market.ws_enabled
+        )
+        tape = Tape(self.logs["tape"], lambda conid: conid in self.depth or conid in self.depth.looking, clock)
+        self.board.on_change.append(tape.observe)
         self.market = MarketClock(self.reads, self.contracts, clock)
         self.portfolio = Portfolio(
             account=profile.account_id,
@@ -128,6 +147,7 @@ class Broker:
         self.book = OrderBook(self.tables["orders"], account, clock, self.recorder.changed, self._alarm)
         self.desk = QuestionDesk(self.tables["questions"], profile.safety, clock)
         self.reconciler = Reconciler(reads=self.reads, book=self.book, recorder=self.recorder, clock=clock)
+        self.limits = LimitsInForce(profile.limits)
         self.facts = FactsDesk(
             profile=profile,
             portfolio=self.portfolio,
@@ -136,6 +156,9 @@ class Broker:
             board=self.board,
             book=self.book,
             known=self.contracts.known,
+            reads=self.reads,
+            clock=clock,
+            limits=lambda: self.limits.now,
         )
         self.gate = Gate(profile=profile, read_facts=self.facts.gather, switch=self.switch)
         self.submitter = Submitter(
@@ -171,6 +194,8 @@ class Broker:
             send=self._send,
             board=self.board,
             subscriptions=self.subscriptions,
+            depth=self.depth_board,
+            depth_subscriptions=self.depth,
             book=self.book,
             reconciler=self.reconciler,
             pnl=self.pnl,
@@ -187,9 +212,10 @@ class Broker:
             stream=self.stream,
             journal=self.journal,
             market=self.market,
-            subscriptions=lambda: len(self.subscriptions),
+            subscriptions=lambda: len(self.subscriptions) + len(self.depth),
+            boards=lambda: (self.board, self.depth_board),
             open_intents=lambda: self.open_intents,
-            keys_id=lambda: self.authenticator.keys_id if isinstance(self.authenticator, OAuth1) else "",
+            keys_id=lambda: self.authenticator.keys_id if isinstance(self.authenticator, (OAuth1, OAuth2)) else "",
             clock=self.clock,
             version=self.version,
         )
@@ -236,6 +262,7 @@ class Broker:
     def face_left(self, face_id: str) -> None:
         """That face's last connection ended: nobody there can answer a question."""
         self.desk.face_left(face_id)
+        self.looks.leave(face_id)
 
     def check_open(self) -> None:
         """Raise BrokerError CORE_UNREACHABLE when the core is about to end."""
@@ -306,7 +333,9 @@ class Broker:
     async def _tend(self) -> None:
         while True:
             self.subscriptions.tend()
+            self.depth.tend()
             self.board.review()
+            self.depth_board.review()
             await self.clock.sleep(TEND_EVERY)
 
     async def _open_journal(self) -> None:
@@ -322,6 +351,9 @@ class Broker:
         except BrokerError as error:
             log.error("journal: %s", error.message)
             self.recorder.say(f"{error.message}: no order is sent", Severity.ERROR, code=error.code)
+
+    def _quote_of(self, conid: int) -> Quote | None:
+        return self.tables["quotes"].get(str(conid))
 
     def _send(self, text: str) -> bool:
         return self.stream.send(text)

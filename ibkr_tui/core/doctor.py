@@ -18,6 +18,7 @@ from ibkr_tui.core.login import authenticator_of
 from ibkr_tui.core.session.claim import Claim
 from ibkr_tui.core.session.gateway import Gateway
 from ibkr_tui.core.session.oauth1 import OAuth1
+from ibkr_tui.core.session.oauth2 import OAuth2
 from ibkr_tui.core.session.session import Session
 from ibkr_tui.core.session.skew import clock_problem
 from ibkr_tui.core.settings import Profile
@@ -82,6 +83,8 @@ class Doctor:
         steps: list[tuple[str, Work]] = []
         if profile.auth == "oauth1":
             steps += [(name, _in_thread(look, profile)) for name, look in keys]
+        if profile.auth == "oauth2":
+            steps.append(("keys", _in_thread(examination.examine_client, profile)))
         places = list({str(place): place for place in (Place(profile.rest_url), Place(profile.ws_url))}.values())
         steps += [("dns", lambda: _each(places, self._resolve)), ("tcp", lambda: _each(places, self._connect))]
         secure = [place for place in places if place.secure]
@@ -119,7 +122,7 @@ class _Visit:
         self._account: BrokerError | None = None
         self._authenticator = authenticator_of(profile, clock)
         self._transport = Transport(profile.rest_url, self._authenticator, clock, verify=self._authenticator.verify_tls)
-        if isinstance(self._authenticator, OAuth1):
+        if isinstance(self._authenticator, (OAuth1, OAuth2)):
             self._authenticator.transport = self._transport
         stack.push_async_callback(self._transport.aclose)
 

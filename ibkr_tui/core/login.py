@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from ibkr_tui.core.keys.store import KeySet, load_key_set
+from ibkr_tui.core.keys.client_keys import ClientKeys, load_client_keys
+from ibkr_tui.core.keys.store import load_key_set
 from ibkr_tui.core.paths import expand
 from ibkr_tui.core.session.authenticator import Authenticator
 from ibkr_tui.core.session.gateway import Gateway
 from ibkr_tui.core.session.oauth1 import OAuth1
+from ibkr_tui.core.session.oauth2 import OAuth2
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.model.clock import Clock
 
+Keys = TypeVar("Keys")
 _Stamp = frozenset[tuple[str, int, int, int, int]]
 
 
-class KeyFiles:
-    """A profile's keys on the disk. Changes are seen by the files' names, times, sizes and modes."""
+class KeyFiles(Generic[Keys]):
+    """A profile's keys on the disk, read by `load`. Changes are seen by the files' names, times, sizes and modes."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, load: Callable[[Profile], Keys]) -> None:
         self._profile = profile
+        self._load = load
         self._stamp = self._look()
 
-    def read(self) -> KeySet:
-        """The key set as it is now. Raises IBKR_KEY_NOT_FOUND or IBKR_KEY_INVALID."""
+    def read(self) -> Keys:
+        """The keys as they are now. Raises IBKR_KEY_NOT_FOUND or IBKR_KEY_INVALID."""
         self._stamp = self._look()
-        return load_key_set(self._profile)
+        return self._load(self._profile)
 
     def has_changed(self) -> bool:
         """Whether the files are others than when they were last read."""
@@ -58,9 +64,15 @@ def _stamps(place: Path) -> list[tuple[str, int, int, int, int]]:
     return found
 
 
+def _client_keys(profile: Profile) -> ClientKeys:
+    return load_client_keys(profile.credentials_file, profile.account_id)
+
+
 def authenticator_of(profile: Profile, clock: Clock) -> Authenticator:
     """The login that the profile asks for. Keys that are missing or unusable are said at the first use."""
     if profile.auth == "gateway":
         return Gateway(profile.rest_url, profile.ws_url)
+    if profile.auth == "oauth2":
+        return OAuth2(KeyFiles(profile, _client_keys), profile.ws_url, clock)
     dialect = profile.session.query_signing
-    return OAuth1(KeyFiles(profile), profile.rest_url, profile.ws_url, clock, dialect=dialect)
+    return OAuth1(KeyFiles(profile, load_key_set), profile.rest_url, profile.ws_url, clock, dialect=dialect)

@@ -42,8 +42,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SessionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`query_signing`: how a query enters an OAuth 1.0a signature. `status_check_s`: how often IBKR is asked, unprompted,
-    what it thinks of the session."""
+    """`query_signing`: how a query enters an OAuth 1.0a signature. `status_check_s`: how often IBKR is asked,
+    unprompted, what it thinks of the session."""
 
     query_signing: QuerySigning = "whole"
     status_check_s: float = 21_600.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ibkr_tui.core.keys.client_keys import load_client_keys
 from ibkr_tui.core.keys.pem import load_key, parse_dh_hex, parse_dh_parameters, read_private
 from ibkr_tui.core.keys.store import key_files, load_key_set, read_credentials_file
 from ibkr_tui.core.settings import Profile
@@ -42,6 +43,12 @@ def examine_secret(profile: Profile) -> str:
     """That all of it together is one set: the access token's secret opens with the encryption key. Raises as above."""
     load_key_set(profile).prepend()
     return "the access token's secret opens with the encryption key"
+
+
+def examine_client(profile: Profile) -> str:
+    """That an OAuth 2.0 client's file and key are whole and private. Raises as above."""
+    keys = load_client_keys(profile.credentials_file, profile.account_id)
+    return f"the client's RSA key of {keys.key.key_size} bits"
 
 
 def _sized(prime: int) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -104,6 +104,8 @@ class _Outgoing(msgspec.Struct, frozen=True):
     deadline: float
     harmless: bool = False
     """It voids no question: it need not wait for a calm moment."""
+    beside: bool = False
+    """Its path begins at the host's root, not at the API's."""
 
 
 _PROBE: Final = _Outgoing("POST", "/iserver/auth/status", (), None, DEADLINE, harmless=True)
@@ -128,6 +130,7 @@ class Transport:
         jitter: Callable[[], float] = spread,
     ) -> None:
         self._base = base_url.rstrip("/")
+        self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(self._base))
         self._authenticator = authenticator
         self._clock = clock
         self.pacing = pacing or Pacing(clock)
@@ -193,6 +196,19 @@ class Transport:
         try:
             async with asyncio.timeout(deadline), self.pacing.turn(method, path, deadline=deadline):
                 return await self._exchange(self._reads, _Outgoing(method, path, (), None, deadline), headers)
+        except TimeoutError:
+            raise _no_answer(path, deadline) from None
+        except httpx.HTTPError as error:
+            raise _failed(path, error) from None
+
+    async def beside(
+        self, path: str, headers: Mapping[str, str], content: bytes, *, deadline: float = DEADLINE
+    ) -> Answer:
+        """One POST to a path of the same host that is not part of the API: the calls of an OAuth 2.0 login."""
+        outgoing = _Outgoing("POST", path, (), content, deadline, beside=True)
+        try:
+            async with asyncio.timeout(deadline), self.pacing.turn("POST", path, deadline=deadline):
+                return await self._exchange(self._reads, outgoing, headers)
         except TimeoutError:
             raise _no_answer(path, deadline) from None
         except httpx.HTTPError as error:
@@ -352,8 +368,8 @@ class Transport:
             extensions["trace"] = course
         sent = {**_ORDINARY, **headers}
         if outgoing.content is not None:
-            sent["Content-Type"] = "application/json"
-        url = self._base + outgoing.path + query
+            sent.setdefault("Content-Type", "application/json")
+        url = (self._origin if outgoing.beside else self._base) + outgoing.path + query
         request = httpx.Request(outgoing.method, url, headers=sent, content=outgoing.content, extensions=extensions)
         begin = self._called = self._clock.monotonic()
         if course is not None:
