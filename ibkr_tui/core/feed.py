@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ibkr_tui.core.market.depth import DepthBoard
+from ibkr_tui.core.market.depth_subscriptions import DepthSubscriptions
 from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.orders.lifecycle import OrderBook
@@ -27,6 +29,8 @@ class Feed:
         send: Callable[[str], bool],
         board: QuoteBoard,
         subscriptions: Subscriptions,
+        depth: DepthBoard,
+        depth_subscriptions: DepthSubscriptions,
         book: OrderBook,
         reconciler: Reconciler,
         pnl: PnlBoard,
@@ -35,6 +39,8 @@ class Feed:
         self._send = send
         self._board = board
         self._subscriptions = subscriptions
+        self._depth = depth
+        self._depth_subscriptions = depth_subscriptions
         self._book = book
         self._reconciler = reconciler
         self._pnl = pnl
@@ -44,9 +50,11 @@ class Feed:
     def opened(self) -> None:
         """A new stream: ask for everything again, and read what may have passed meanwhile."""
         self._board.connected()
+        self._depth.connected()
         for topic in ALWAYS:
             self._send(topic)
         self._subscriptions.opened()
+        self._depth_subscriptions.opened()
         if self._opened_before:
             self._reconciler.look_everywhere()
         self._opened_before = True
@@ -63,6 +71,8 @@ class Feed:
         args = message.get("args")
         if name == "smd":
             self._quote(target, message)
+        elif name == "sbd" and isinstance(message.get("data"), list):
+            self._depth.merge(_conid(target.rpartition("+")[2]), message["data"])
         elif name == "sor" and isinstance(args, list):
             understood = [self._book.sight(row) for row in args if isinstance(row, Mapping)]
             if not all(understood):
@@ -76,13 +86,16 @@ class Feed:
 
     def _quote(self, target: str, message: Mapping[str, Any]) -> None:
         conid = message.get("conid")
-        if not isinstance(conid, int):
-            text = target.partition("@")[0]
-            conid = int(text) if text.isascii() and text.isdigit() else 0
-        self._board.merge(conid, message)
+        self._board.merge(conid if isinstance(conid, int) else _conid(target), message)
 
     def _notify(self, args: Any) -> None:
         for row in args if isinstance(args, list) else [args]:
             said = row.get("text") or row.get("message") if isinstance(row, Mapping) else None
             if isinstance(said, str) and said.strip():
                 self._tell(clean_html(said, limit=300, lines=False))
+
+
+def _conid(target: str) -> int:
+    """The conid in `265598` or `265598@NASDAQ`; 0 when there is none."""
+    text = target.partition("@")[0]
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -12,7 +12,9 @@ from typing import Final
 import msgspec
 
 from ibkr_tui.core.journal.journal import Journal
+from ibkr_tui.core.market.depth import DepthBoard
 from ibkr_tui.core.market.hours import MarketClock
+from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.memory import resident_mb
 from ibkr_tui.core.session.authenticator import Authenticator
 from ibkr_tui.core.session.session import Session
@@ -49,6 +51,7 @@ class HealthBoard:
         journal: Journal,
         market: MarketClock,
         subscriptions: Callable[[], int],
+        boards: Callable[[], tuple[QuoteBoard, DepthBoard]],
         open_intents: Callable[[], int],
         keys_id: Callable[[], str],
         clock: Clock,
@@ -64,6 +67,7 @@ class HealthBoard:
         self._journal = journal
         self._market = market
         self._subscriptions = subscriptions
+        self._boards = boards
         self._open_intents = open_intents
         self._keys_id = keys_id
         self._clock = clock
@@ -92,6 +96,7 @@ class HealthBoard:
         stream = self._stream_state()
         expires = self._authenticator.token_expires_at
         minted = self._tokens.since(self._authenticator.epoch)
+        quotes, depth = self._boards()
         row = Health(
             profile=self._profile.name,
             kind=self._profile.kind,
@@ -134,6 +139,12 @@ class HealthBoard:
             keys_id=self._keys_id(),
             memory_mb=self._memory_now(),
             faces=self.count_faces(),
+            garbage_frames=self._stream.garbage,
+            huge_frames=self._stream.huge,
+            late_frames=quotes.late,
+            repeated_frames=quotes.repeated,
+            stray_frames=quotes.stray + depth.stray,
+            garbled_values=quotes.garbled + depth.garbled,
         )
         self._table.put(self._profile.name, row)
 

@@ -72,6 +72,9 @@ CATALOGUE: Mapping[str, ErrorKind] = {
         False, "Unsubscribe an instrument, or raise market.max_subscriptions in the configuration."
     ),
     "IBKR_TICK_TIMEOUT": ErrorKind(True, "No price came in time. Is the market open? Try again."),
+    "STREAM_OFF": ErrorKind(
+        False, "Set market.ws_enabled = true (or IBKR_WS_ENABLED) and restart the core; quotes go on as snapshots."
+    ),
     # instruments
     "SYMBOL_NOT_FOUND": ErrorKind(
         False, "Check the spelling, or search with `ibkr-tui call search_contracts symbol=…`."
@@ -101,20 +104,26 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "JOURNAL_UNAVAILABLE": ErrorKind(
         False, "Nothing was sent. Free disk space or repair the journal, then restart the core."
     ),
-    "KILL_SWITCH_ON": ErrorKind(
-        False, "No new order leaves. Cancels do. When all is well again: `ibkr-tui kill off`."
-    ),
+    "KILL_SWITCH_ON": ErrorKind(False, "No new order leaves. Cancels do. When all is well again: `ibkr-tui kill off`."),
     # risk
     "RISK_LEVERAGE": ErrorKind(False, "Lower the quantity, or raise limits.max_leverage in the configuration."),
     "RISK_ORDER_VALUE": ErrorKind(False, "Lower the quantity, or raise limits.max_order_value in the configuration."),
     "RISK_ORDER_QTY": ErrorKind(False, "Lower the quantity, or raise limits.max_order_qty in the configuration."),
+    "RISK_PRICE_COLLAR": ErrorKind(False, "Correct the limit price, or change limits.price_collar_bps."),
+    "RISK_ORDER_RATE": ErrorKind(True, "Wait, or raise limits.max_orders_per_minute in the configuration."),
+    "RISK_DAY_VALUE": ErrorKind(False, "Raise limits.max_day_value in the configuration; positions can be closed."),
+    "RISK_SYMBOL": ErrorKind(False, "Add it to limits.allowed_symbols in the configuration."),
+    "RISK_ASSET_CLASS": ErrorKind(False, "Add it to limits.allowed_asset_classes in the configuration."),
+    "RISK_DUPLICATE": ErrorKind(True, "If it is meant, wait as long as it says; limits.duplicate_window_s sets it."),
+    "LIMIT_LOOSENED": ErrorKind(False, "Loosen it in the configuration, and restart the core."),
+    "POSITION_CHANGED": ErrorKind(True, "Look at the position as it is now, and try again."),
     "RISK_NO_QUOTE": ErrorKind(True, "Wait for a fresh quote, or use a limit order."),
     # input
     "BAD_NUMBER": ErrorKind(False, "Write plain digits with one decimal point, for example 1250.5."),
     "BAD_TICKET": ErrorKind(False, "Correct the field named in the message."),
     "BAD_ARGUMENT": ErrorKind(False, "See `ibkr-tui operations` for the arguments of each operation."),
     "UNKNOWN_OPERATION": ErrorKind(False, "See `ibkr-tui operations`."),
-    "UNKNOWN_TABLE": ErrorKind(False, "Watch one of: quotes positions orders account pnl health."),
+    "UNKNOWN_TABLE": ErrorKind(False, "Watch one of: quotes depth alerts positions orders account pnl health."),
     # configuration and processes
     "CONFIG_INVALID": ErrorKind(False, "Correct the configuration; `ibkr-tui config check` tests it."),
     "CONFIG_NOT_FOUND": ErrorKind(False, "Name an existing file with --config, or run `ibkr-tui` to begin."),

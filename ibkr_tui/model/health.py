@@ -35,7 +35,10 @@ class Health(msgspec.Struct, frozen=True):
     `pacing_used` of `pacing_limit` requests were sent in the last second, `pacing_waiting` wait; after a 429 only
     cancels leave for `blocked_for` seconds. `…_mono` are seconds of the machine's monotonic clock, `clock_skew_s` is
     the broker's clock minus ours. `keys_id` is the fingerprint of a public key, `journal_place` the kind of file system
-    (`disk`, `memory`, `network`).
+    (`disk`, `memory`, `network`). Frames of the stream that were survived and not used: `garbage_frames` were no JSON
+    object, `huge_frames` ended a connection by their size, `late_frames` were older than what was known,
+    `repeated_frames` said nothing new, `stray_frames` belonged to nothing that is subscribed, `garbled_values` were no
+    numbers.
     """
 
     profile: str
@@ -79,3 +82,9 @@ class Health(msgspec.Struct, frozen=True):
     keys_id: str = ""
     memory_mb: int | None = None
     faces: int = 0
+    garbage_frames: int = 0
+    huge_frames: int = 0
+    late_frames: int = 0
+    repeated_frames: int = 0
+    stray_frames: int = 0
+    garbled_values: int = 0

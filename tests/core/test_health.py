@@ -32,14 +32,18 @@ class Parts:
         self.check = SimpleNamespace(checked_at=None, bad=0, problem=None)
         self.tokens = SimpleNamespace(epoch=1, token_expires_at=clock.now() + timedelta(days=1))
         self.transport = SimpleNamespace(latency_ms=37.6, clock_skew_s=-1.234, pacing=Pacing(clock))
-        self.stream = SimpleNamespace(state=StreamState.LIVE, last_frame_mono=999.0, connections=3, frames=0)
+        self.stream = SimpleNamespace(
+            state=StreamState.LIVE, last_frame_mono=999.0, connections=3, frames=0, garbage=2, huge=1
+        )
+        self.quotes = SimpleNamespace(late=3, repeated=4, stray=5, garbled=6)
+        self.depth = SimpleNamespace(stray=10, garbled=20)
         self.journal = SimpleNamespace(failure="", place="disk", rows=7, committed_at=COMMITTED)
         self.table: Table[Health] = Table("health")
         self.board = HealthBoard(
             table=self.table, profile=profile, session=self.session, check=self.check, authenticator=self.tokens,
             transport=self.transport, stream=self.stream, journal=self.journal,
             market=SimpleNamespace(hours=lambda: None), subscriptions=lambda: 9, open_intents=lambda: 0,
-            keys_id=lambda: "SHA256:9f2c", clock=clock, version="0.1.0",
+            boards=lambda: (self.quotes, self.depth), keys_id=lambda: "SHA256:9f2c", clock=clock, version="0.1.0",
         )  # type: ignore[arg-type]  # fmt: skip
 
     @property
@@ -66,6 +70,12 @@ async def test_what_the_core_knows_is_in_the_row(parts: Parts) -> None:
     assert (row.keys_source, row.keys_id, row.faces) == ("key store", "SHA256:9f2c", 2)
     assert row.memory_mb is not None
     assert 5 < row.memory_mb < 2000
+
+
+async def test_frames_that_were_survived_are_counted(parts: Parts) -> None:
+    row = parts.row
+    assert (row.garbage_frames, row.huge_frames, row.late_frames, row.repeated_frames) == (2, 1, 3, 4)
+    assert (row.stray_frames, row.garbled_values) == (15, 26)
 
 
 async def test_since_is_when_the_state_turned_and_not_when_it_was_looked_at(parts: Parts, fake_clock: Any) -> None:

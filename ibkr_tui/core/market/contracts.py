@@ -76,10 +76,19 @@ class Contracts:
         self._prefer = tuple(word.upper() for word in prefer)
         self._conids: Recent[int] = Recent(clock)
         self._instruments: Recent[Instrument] = Recent(clock)
+        self._sketches: Recent[Instrument] = Recent(clock)
 
     def known(self, conid: int) -> Instrument | None:
         """The instrument of `conid`, if its details are at hand."""
         return self._instruments.get(conid)
+
+    def sketch(self, instrument: Instrument) -> None:
+        """Remember what a list said of a contract: enough to show it, not to trade it (its increments are a guess)."""
+        self._sketches.put(instrument.conid, instrument)
+
+    async def glimpse(self, conid: int) -> Instrument:
+        """Enough of `conid` to show its prices. Raises BrokerError SYMBOL_NOT_FOUND."""
+        return self._instruments.get(conid) or self._sketches.get(conid) or await self.instrument(conid)
 
     async def resolve(
         self, symbol: str = "", conid: int | None = None, *, sec_type: str = "", exchange: str = ""

@@ -25,6 +25,19 @@ class WhichInstrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exchange: str = ""
 
 
+class GetDepth(WhichInstrument, frozen=True, forbid_unknown_fields=True):
+    """The best `rows` levels of a book, from 1 to 10."""
+
+    rows: int = 5
+
+
+class LookAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything the face shows from now on, by conid; what it showed before and is not here, it shows no more."""
+
+    quotes: tuple[Conid, ...] = ()
+    depth: tuple[Conid, ...] = ()
+
+
 class SearchContracts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a person typed of a symbol."""
 

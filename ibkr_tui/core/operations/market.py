@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
 from ibkr_tui.core.market.bars import check_period, read_bars
-from ibkr_tui.core.market.quotes import FIELDS
+from ibkr_tui.core.market.depth import MOST_LEVELS, cut
+from ibkr_tui.core.market.fields import fields_of
+from ibkr_tui.core.market.look import no_depth
 from ibkr_tui.core.market.snapshots import read_snapshot
-from ibkr_tui.core.operations.arguments import GetBars, Nothing, SearchContracts, WhichInstrument
+from ibkr_tui.core.operations.arguments import GetBars, GetDepth, LookAt, Nothing, SearchContracts, WhichInstrument
 from ibkr_tui.core.operations.prerequisites import Prerequisites
+from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument, Listing
+from ibkr_tui.model.looks import Looks
 from ibkr_tui.model.quotes import Bar, MarketHours, Quote, QuoteStatus
 
 if TYPE_CHECKING:
@@ -35,6 +39,12 @@ def market_operations(broker: Broker) -> list[Operation[Any]]:
         Operation("get_ticker", read, WhichInstrument, do.get_snapshot, "Last, bid and ask of one instrument."),
         Operation("get_snapshot", read, WhichInstrument, do.get_snapshot, "All quote fields of one instrument."),
         Operation("get_bars", read, GetBars, do.get_bars, "Price history as bars."),
+        Operation(
+            "get_depth", stream, GetDepth, do.get_depth, "The book of an instrument: rows levels a side, 5 or 1-10."
+        ),
+        Operation(
+            "look_at", stream, LookAt, do.look_at, "What a face shows: its quotes and depth stream while it does."
+        ),
         Operation("get_tick", stream, WhichInstrument, do.get_tick, "The streaming quote; subscribes when needed."),
         Operation(
             "subscribe_tick", stream, WhichInstrument, do.subscribe_tick, "Keep an instrument's quote streaming."
@@ -65,7 +75,9 @@ class MarketHandlers:
         if isinstance(known, Quote) and known.status is QuoteStatus.LIVE:
             return known
         for _ in range(SNAPSHOT_TRIES):
-            row = (await self._broker.reads.snapshot([instrument.conid], FIELDS)).get(instrument.conid, {})
+            row = (await self._broker.reads.snapshot([instrument.conid], fields_of(instrument.sec_type))).get(
+                instrument.conid, {}
+            )
             if "6509" in row:
                 return read_snapshot(instrument, row, self._broker.clock)
             await self._broker.clock.sleep(SNAPSHOT_AGAIN)
@@ -87,6 +99,20 @@ class MarketHandlers:
         self._broker.subscriptions.add(instrument, pinned=False)
         return await self._first.first_tick(instrument)
 
+    async def get_depth(self, arguments: GetDepth, caller: Caller) -> DepthBook:
+        if not 1 <= arguments.rows <= MOST_LEVELS:
+            raise BrokerError(
+                "BAD_ARGUMENT", f"rows: a book has 1 to {MOST_LEVELS} levels a side, not {arguments.rows}"
+            )
+        if not self._broker.profile.market.ws_enabled:
+            raise no_depth()
+        instrument = await self._first.instrument(arguments)
+        self._broker.depth.add(instrument)
+        return cut(await self._first.first_book(instrument), arguments.rows)
+
+    async def look_at(self, arguments: LookAt, caller: Caller) -> Looks:
+        return await self._broker.looks.look(caller.face_id or caller.face, arguments.quotes, arguments.depth)
+
     async def subscribe_tick(self, arguments: WhichInstrument, caller: Caller) -> Quote:
         instrument = await self._first.instrument(arguments)
         self._broker.subscriptions.add(instrument, pinned=True)
@@ -96,7 +122,8 @@ class MarketHandlers:
 
     async def unsubscribe(self, arguments: WhichInstrument, caller: Caller) -> dict[str, Any]:
         conid = arguments.conid or (await self._first.instrument(arguments)).conid
-        return {"conid": conid, "unsubscribed": self._broker.subscriptions.remove(conid)}
+        was_quoted, was_deep = self._broker.subscriptions.remove(conid), self._broker.depth.remove(conid)
+        return {"conid": conid, "unsubscribed": was_quoted or was_deep}
 
     async def get_clock(self, arguments: Nothing, caller: Caller) -> MarketHours:
         hours = self._broker.market.hours()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ibkr_tui.core.operations.arguments import WhichInstrument
 from ibkr_tui.core.operations.order_arguments import PlaceOrder
+from ibkr_tui.core.session.waiting import wait_for
+from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.quotes import Quote, QuoteStatus
@@ -14,9 +16,12 @@ from ibkr_tui.model.quotes import Quote, QuoteStatus
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
 
+Row = TypeVar("Row")
+
 READY_WITHIN: Final = 10.0
 FIRST_ORDERS_WITHIN: Final = 20.0
 TICK_WITHIN: Final = 3.0
+_BOOKS: Final = frozenset(QuoteStatus) - {QuoteStatus.STALE, QuoteStatus.NO_DATA}
 
 
 class Prerequisites:
@@ -65,23 +70,47 @@ class Prerequisites:
 
     async def first_tick(self, instrument: Instrument) -> Quote:
         """The row once it has a judgement. Raises BrokerError IBKR_TICK_TIMEOUT, IBKR_NO_MARKET_DATA_SUBSCRIPTION."""
-        table = self._broker.tables["quotes"]
         self._broker.subscriptions.touch(instrument.conid)
-        watcher = table.watch()
-        try:
-            async with asyncio.timeout(TICK_WITHIN):
-                while True:
-                    row = table.get(str(instrument.conid))
-                    if isinstance(row, Quote) and row.changed_mono is not None and row.status is not QuoteStatus.STALE:
-                        break
-                    await watcher.changed.wait()
-                    watcher.take()
-        except TimeoutError:
-            raise BrokerError(
-                "IBKR_TICK_TIMEOUT", f"no price of {instrument.description} within {TICK_WITHIN:g} s"
-            ) from None
-        finally:
-            watcher.close()
+        self._broker.board.review_one(instrument.conid)
+
+        def told(row: object) -> Quote | None:
+            ready = isinstance(row, Quote) and row.changed_mono is not None and row.status is not QuoteStatus.STALE
+            return row if ready and isinstance(row, Quote) else None
+
+        row = await self._told("quotes", instrument, told)
+        if row is None:
+            raise BrokerError("IBKR_TICK_TIMEOUT", f"no price of {instrument.description} within {TICK_WITHIN:g} s")
         if row.status is QuoteStatus.NO_DATA and row.availability[:1] in {"N", "O"}:
             raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"{instrument.description}: {row.problem}")
         return row
+
+    async def first_book(self, instrument: Instrument) -> DepthBook:
+        """The book once it has been told. Raises BrokerError IBKR_TICK_TIMEOUT."""
+        self._broker.depth_board.review()
+
+        def told(row: object) -> DepthBook | None:
+            ready = isinstance(row, DepthBook) and row.changed_mono is not None and row.status in _BOOKS
+            return row if ready and isinstance(row, DepthBook) else None
+
+        row = await self._told("depth", instrument, told)
+        if row is None:
+            raise BrokerError(
+                "IBKR_TICK_TIMEOUT",
+                f"no depth of {instrument.description} within {TICK_WITHIN:g} s",
+                user_action="Depth needs a subscription of its own for this exchange. Is the market open? Try again.",
+            )
+        return row
+
+    async def _told(self, table: str, instrument: Instrument, told: Callable[[object], Row | None]) -> Row | None:
+        """The row of a board once `told` takes it; None after three seconds."""
+        board, clock, key = self._broker.tables[table], self._broker.clock, str(instrument.conid)
+        until = clock.monotonic() + TICK_WITHIN
+        watcher = board.watch()
+        try:
+            while (row := told(board.get(key))) is None:
+                watcher.take()
+                if not await wait_for(watcher.changed, max(0.0, until - clock.monotonic()), clock):
+                    return told(board.get(key))
+            return row
+        finally:
+            watcher.close()

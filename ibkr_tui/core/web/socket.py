@@ -1,7 +1,8 @@
 """IBKR's WebSocket: kept open, its frames decoded once and handed on (reference 6).
 
 A connection counts from the broker's `sts` that says authenticated; subscribing anew after each is the listener's work.
-Half-open connections are noticed by silence: the broker's heartbeat comes about every 10 seconds.
+Half-open connections are noticed by silence: the broker's heartbeat comes about every 10 seconds. A ping goes out every
+30 seconds too: once one has been answered on a connection, 60 seconds without an answer end it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ibkr_tui.model.health import StreamState
 LARGEST_FRAME: Final = 4 * 1024 * 1024
 OPEN_DEADLINE: Final = 20.0
 TIC_EVERY: Final = 30.0
+PING_EVERY: Final = 30.0
 SILENCE: Final = 60.0
 LONGEST_PAUSE: Final = 30.0
 STEADY_AFTER: Final = 60.0
@@ -99,11 +101,13 @@ class Stream:
         self._outgoing: asyncio.Queue[str] | None = None
         self._opened_mono: float | None = None
         self._again = asyncio.Event()
+        self._ponged: float | None = None
         self.state = StreamState.OFF
         self.last_frame_mono: float | None = None
         self.problem: BrokerError | None = None
         self.frames = 0
         self.garbage = 0
+        self.huge = 0
         self.failures = 0
         self.connections = 0
 
@@ -171,7 +175,7 @@ class Stream:
         tasks = [
             asyncio.create_task(self._read(socket), name="stream read"),
             asyncio.create_task(self._write(socket), name="stream write"),
-            asyncio.create_task(self._watch(), name="stream watch"),
+            asyncio.create_task(self._watch(socket), name="stream watch"),
             asyncio.create_task(self._called(), name="stream called"),
         ]
         try:
@@ -185,6 +189,7 @@ class Stream:
             if isinstance(error, _Lost):
                 return str(error)
             if isinstance(error, ConnectionClosed | OSError):
+                self.huge += isinstance(error, ConnectionClosed) and _is_huge(error)
                 return _words(error)
             if error is not None:
                 raise error
@@ -252,18 +257,29 @@ class Stream:
         while queue is not None:
             await socket.send(await queue.get())
 
-    async def _watch(self) -> None:
-        begun = tic = self._clock.monotonic()
+    async def _watch(self, socket: ClientConnection) -> None:
+        begun = tic = pinged = self._clock.monotonic()
+        self._ponged = None
         while True:
             await self._clock.sleep(_LOOK_EVERY)
             now = self._clock.monotonic()
             if self.last_frame_mono is not None and now - self.last_frame_mono >= SILENCE:
                 raise _Lost(f"nothing was heard for {SILENCE:g} s")
+            if self._ponged is not None and now - self._ponged >= SILENCE:
+                raise _Lost(f"no ping was answered for {SILENCE:g} s")
             if self.state is StreamState.CONNECTING and now - begun >= OPEN_DEADLINE:
                 raise _Lost("the broker did not authenticate the WebSocket")
             if now - tic >= TIC_EVERY:
                 tic = now
                 self.send("tic")
+            if now - pinged >= PING_EVERY:
+                pinged = now
+                asyncio.ensure_future(await socket.ping()).add_done_callback(self._answered)
+
+    def _answered(self, ping: asyncio.Future[float]) -> None:
+        """A ping was answered, or its connection ended."""
+        if not ping.cancelled() and ping.exception() is None:
+            self._ponged = self._clock.monotonic()
 
     async def _called(self) -> None:
         await self._again.wait()
@@ -275,6 +291,11 @@ def _authenticated(message: dict[str, Any]) -> bool | None:
     args = message.get("args")
     found = args.get("authenticated") if isinstance(args, dict) else None
     return found if isinstance(found, bool) else None
+
+
+def _is_huge(error: ConnectionClosed) -> bool:
+    """Whether it was we who closed, over a frame larger than `LARGEST_FRAME` (close code 1009)."""
+    return error.sent is not None and error.sent.code == 1009
 
 
 def _words(error: BaseException) -> str:

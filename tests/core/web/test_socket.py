@@ -355,3 +355,21 @@ async def test_a_handshake_that_never_ends(fake_clock: Any, until: Until, monkey
         bench.start()
         await until(lambda: bench.stream.state is StreamState.LOST)
         await bench.stop()
+
+
+async def test_unanswered_pings_end_a_connection_that_answered_before(
+    bench: Bench, fake_clock: Any, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.start()
+    await until(lambda: bench.stream.state is StreamState.LIVE)
+    await fake_clock.advance(30)
+    await until(lambda: bench.stream._ponged is not None)
+    assert bench.stream._ponged == fake_clock.monotonic()
+    monkeypatch.setattr(bench.stream, "_answered", lambda ping: None)  # no answer arrives any more
+    for _ in range(11):
+        await fake_clock.advance(5)
+        bench.stream.last_frame_mono = fake_clock.monotonic()  # while frames go on
+    assert bench.stream.connections == 1
+    await fake_clock.advance(5)
+    bench.stream.last_frame_mono = fake_clock.monotonic()
+    await until(lambda: any("no ping was answered for 60 s" in event for event in bench.heard.events))
