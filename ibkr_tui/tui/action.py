@@ -21,6 +21,7 @@ class Scope(StrEnum):
     EVERYWHERE = "everywhere"
     DESK = "desk"
     POSITIONS = "positions"
+    ACCOUNT = "account"
     HEALTH = "health"
     TICKET = "ticket"
 

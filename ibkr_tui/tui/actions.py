@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from ibkr_tui.tui.action import Action, Scope, Tier
-
+from ibkr_tui.tui.book.keys import BOOK_ACTIONS
 
 ACTIONS: Final[tuple[Action, ...]] = (
     Action(
@@ -56,35 +56,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("pane.next", "tab", "Pane", "Go to the next pane; Shift+Tab goes back.", Scope.DESK, "next_pane", rank=8),
     Action("chart.longer", "right_square_bracket", "Bars", "Longer bars in the chart.", Scope.DESK, "longer_bars"),
     Action("chart.shorter", "left_square_bracket", "Bars", "Shorter bars in the chart.", Scope.DESK, "shorter_bars"),
-    Action(
-        "book.sort",
-        "greater_than_sign",
-        "Sort",
-        "Sort the positions by the next column.",
-        Scope.POSITIONS,
-        "sort_next",
-        rank=1,
-    ),
-    Action(
-        "book.sort_before",
-        "less_than_sign",
-        "Sort",
-        "Sort the positions by the column before.",
-        Scope.POSITIONS,
-        "sort_before",
-    ),
-    Action("book.turn", "i", "Turn", "The other end of the positions first.", Scope.POSITIONS, "turn_order", rank=3),
-    Action(
-        "book.group",
-        "g",
-        "Group",
-        "Gather the positions by class, by currency, or not at all.",
-        Scope.POSITIONS,
-        "group",
-        rank=2,
-    ),
-    Action("book.up", "k", "Up", "The row above; the arrow keys, Page and Home/End too.", Scope.POSITIONS, "row_up"),
-    Action("book.down", "j", "Down", "The row below.", Scope.POSITIONS, "row_down"),
+    *BOOK_ACTIONS,
     Action(
         "log.show",
         "l",
@@ -129,6 +101,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "The whole book: live P&L, what closes each position, sums by currency.",
         Scope.EVERYWHERE,
         "show_positions",
+        rank=8,
+    ),
+    Action(
+        "screen.account",
+        "5",
+        "Account",
+        "The account: margins, the ledger by currency, P&L of the day, performance.",
+        Scope.EVERYWHERE,
+        "show_account",
         rank=8,
     ),
     Action(

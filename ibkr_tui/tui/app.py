@@ -30,6 +30,7 @@ from ibkr_tui.tui.own_files import write_private
 from ibkr_tui.tui.pace import Pace
 from ibkr_tui.tui.palette import Palette, palette_of
 from ibkr_tui.tui.remembered import Remembered
+from ibkr_tui.tui.screens.account import AccountScreen
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
 from ibkr_tui.tui.screens.page import Page
@@ -88,7 +89,8 @@ class TradingApp(FramesOnly):
         self.health = HealthScreen(self.state, self.keys)
         ledger = Ledger(self.feed, self.clock)
         self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
-        self.pages: tuple[Page, ...] = (self.desk, self.positions, self.health)
+        self.account = AccountScreen(self.state, self.keys, ledger)
+        self.pages: tuple[Page, ...] = (self.desk, self.positions, self.account, self.health)
 
     def monotonic(self) -> float:
         """Seconds of the injected clock, for judging key presses."""
@@ -172,6 +174,9 @@ class TradingApp(FramesOnly):
     def action_show_positions(self) -> None:
         self.show_page(self.positions)
 
+    def action_show_account(self) -> None:
+        self.show_page(self.account)
+
     def action_show_health(self) -> None:
         self.show_page(self.health)
 
@@ -230,6 +235,7 @@ class TradingApp(FramesOnly):
             self._look_for_questions()
         if now >= self._next_second:
             self._next_second = now + 1
+            self.account.sample()
             self.health.sample()
             page.second()
             second = getattr(self.screen, "second", None)

@@ -10,6 +10,7 @@ from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview, OrderTicket
+from ibkr_tui.model.performance import Performance
 from ibkr_tui.model.portfolio import LedgerLine
 from ibkr_tui.model.quotes import Bar
 from ibkr_tui.tui.feed import Feed
@@ -48,6 +49,11 @@ async def bars(feed: Feed, symbol: str, conid: int | None, period: str, bar: str
 async def ledger(feed: Feed) -> list[LedgerLine]:
     """Cash and values by currency, `BASE` first."""
     return await feed.call("get_ledger", {}, result=list[LedgerLine], deadline=20)
+
+
+async def performance(feed: Feed, period: str) -> Performance:
+    """How the account did over `period`, such as 1M or YTD."""
+    return await feed.call("get_performance", {"period": period}, result=Performance, deadline=30)
 
 
 async def search(feed: Feed, words: str) -> list[Listing]:

@@ -33,6 +33,14 @@ PANES: Final = {
         "is the broker's own valuation, of that age, not a live price. of net is the value against the account's net "
         "liquidation. Totals are by currency, and in the account's own by the ledger's exchange rates.",
     ),
+    "account": (
+        "Account",
+        "The money of the account in its base currency. Initial and maintenance margin are bars against equity with "
+        "loan value, leverage against the cap of the configuration; ! says that a bar is over four fifths. The ledger "
+        "has cash and values by currency, with the rate that turns one into the base currency. P&L of the day is "
+        "drawn from the moment this app began to listen. The return is time-weighted, deposits taken out; IBKR gives "
+        "it once in fifteen minutes.",
+    ),
     "orders": (
         "Orders",
         "UNKNOWN orders stand first: their answer was lost and IBKR may or may not have them; they are never sent "
@@ -64,6 +72,7 @@ WORDS: Final = (
 _SCOPES: Final = {
     Scope.DESK: "Desk",
     Scope.POSITIONS: "Positions",
+    Scope.ACCOUNT: "Account",
     Scope.HEALTH: "Health",
     Scope.TICKET: "Ticket",
     Scope.EVERYWHERE: "Everywhere",

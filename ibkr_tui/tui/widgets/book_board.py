@@ -23,6 +23,7 @@ from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.order_board import price_words
 from ibkr_tui.tui.widgets.spans import Row
 
+_QTY: Final = 7
 _EACH_SECOND: Final = 500
 """So many positions are sorted anew each second; more wait longer, so that a large book stays smooth."""
 
@@ -41,10 +42,10 @@ class _Layout(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=32)
 def _layout(width: int) -> _Layout:
     """Quantity, prices, P&L and age always; then what the exits cover, the value, its weight, the day's change."""
-    price = 9 if width < 100 else 10
-    fixed = 8 + 2 * (price + 1) + 11 + 9 + 8
+    price = 8 if width < 90 else 10
+    fixed = _QTY + 2 * (price + 1) + 11 + 9 + 8
     rest = width - fixed - 12
-    exits = 8 if rest >= 9 else 0
+    exits = 5 if rest >= 6 else 0
     rest -= exits + 1 if exits else 0
     value = 11 if rest >= 12 else 0
     rest -= value + 1 if value else 0
@@ -136,7 +137,7 @@ class BookBoard(Board):
         at = _layout(width)
         cells = [
             *self._head(SortBy.NAME, at.name, is_text=True),
-            *self._head(SortBy.QTY, 8),
+            *self._head(SortBy.QTY, _QTY),
             Segment(" " + figures.right("Average", at.price), self.palette.muted),
             Segment(" " + figures.right("Price", at.price), self.palette.muted),
         ]
@@ -189,7 +190,7 @@ class BookBoard(Board):
         bright = palette.bright if key in self._hot and live else plain if live else palette.stale
         cells = [
             Segment(figures.left(_shown_name(position), at.name), plain),
-            Segment(figures.right(figures.signed_quantity(position.qty), 8), plain),
+            Segment(figures.right(figures.signed_quantity(position.qty), _QTY), plain),
             Segment(" " + figures.right(figures.fitted(position.avg_price, places, at.price), at.price), palette.muted),
             Segment(" " + figures.right(figures.fitted(price, places, at.price), at.price), bright),
         ]
