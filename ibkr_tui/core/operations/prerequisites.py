@@ -10,6 +10,7 @@ from ibkr_tui.core.operations.order_arguments import PlaceOrder
 from ibkr_tui.core.session.waiting import wait_for
 from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.health import StreamState
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 
@@ -55,18 +56,27 @@ class Prerequisites:
         )
 
     async def traded(self, arguments: PlaceOrder) -> Instrument:
-        """The instrument of an order, subscribed: its quote is what a market order is judged by."""
+        """The instrument of an order, subscribed: its quote is what the order is judged by."""
         exchange = "" if arguments.exchange.upper() == "SMART" else arguments.exchange
         which = WhichInstrument(arguments.symbol, arguments.conid, arguments.kind, exchange)
         instrument = await self.instrument(which)
-        if arguments.order_type == "market" and self._broker.profile.market.ws_enabled:
-            self._broker.subscriptions.add(instrument, pinned=False)
-            try:
-                await self.first_tick(instrument)
-            except BrokerError as error:
-                if error.code != "IBKR_TICK_TIMEOUT":
-                    raise
+        await self.quoted(instrument, needed=arguments.order_type == "market")
         return instrument
+
+    async def quoted(self, instrument: Instrument, *, needed: bool) -> None:
+        """A quote of `instrument` on the board, or a try at it: the gate says what is missing.
+
+        Raises BrokerError IBKR_WS_SUB_LIMIT or IBKR_NO_MARKET_DATA_SUBSCRIPTION where nothing goes without (`needed`).
+        """
+        is_live = self._broker.stream.state is StreamState.LIVE
+        if not self._broker.profile.market.ws_enabled or not (needed or is_live):
+            return
+        try:
+            self._broker.subscriptions.add(instrument, pinned=False)
+            await self.first_tick(instrument)
+        except BrokerError as error:
+            if needed and error.code != "IBKR_TICK_TIMEOUT":
+                raise
 
     async def first_tick(self, instrument: Instrument) -> Quote:
         """The row once it has a judgement. Raises BrokerError IBKR_TICK_TIMEOUT, IBKR_NO_MARKET_DATA_SUBSCRIPTION."""

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, Protocol
 
-from ibkr_tui.core.market.quotes import QuoteBoard
+from ibkr_tui.core.market.quotes import FIELDS, QuoteBoard
+from ibkr_tui.core.market.snapshots import read_snapshot
+from ibkr_tui.core.orders.exposure import Open, Sides, exposure
 from ibkr_tui.core.orders.lifecycle import OrderBook
-from ibkr_tui.core.orders.risk import QuoteFacts, RiskFacts, reduces
+from ibkr_tui.core.orders.pricing import QuoteFacts, is_fresh, price_of
+from ibkr_tui.core.orders.risk import RiskFacts
 from ibkr_tui.core.portfolio.portfolio import EVERY, Portfolio
-from ibkr_tui.core.settings import Profile
+from ibkr_tui.core.settings import Limits, Profile
+from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.orders import Order, OrderTicket
+from ibkr_tui.model.orders import Order, OrderTicket, OrderType
 from ibkr_tui.model.portfolio import AccountSummary, Position
-from ibkr_tui.model.quotes import Quote
+from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.table import Table
 from ibkr_tui.model.tickets import notional
 
+log = logging.getLogger(__name__)
+
 LARGE: Final = Decimal("0.1")
 """An order above this part of the equity is judged on a summary read for it."""
+SNAPSHOT_WITHIN: Final = 3.0
+SNAPSHOT_AGAIN: Final = 0.5
+_SETTLED: Final = {QuoteStatus.FROZEN, QuoteStatus.DELAYED, QuoteStatus.HALTED}
+"""A price that is what the broker has: another look would not make it fresher."""
+_COMPARED: Final = {OrderType.LIMIT, OrderType.MIDPRICE}
+
+
+class SnapshotRead(Protocol):
+    """The read this module needs."""
+
+    async def snapshot(self, conids: Sequence[int], fields: Sequence[str]) -> Mapping[int, Mapping[str, Any]]: ...
 
 
 class FactsDesk:
@@ -35,6 +55,9 @@ class FactsDesk:
         board: QuoteBoard,
         book: OrderBook,
         known: Callable[[int], Instrument | None],
+        reads: SnapshotRead,
+        clock: Clock,
+        limits: Callable[[], Limits],
     ) -> None:
         self._profile = profile
         self._portfolio = portfolio
@@ -43,12 +66,20 @@ class FactsDesk:
         self._board = board
         self._book = book
         self._known = known
+        self._reads = reads
+        self._clock = clock
+        self._limits = limits
 
-    async def gather(self, ticket: OrderTicket, instrument: Instrument) -> RiskFacts:
-        """The facts for `ticket`. Raises BrokerError when the account or an exchange rate can't be read."""
+    async def gather(self, ticket: OrderTicket, instrument: Instrument, *, without: str = "") -> RiskFacts:
+        """The facts for `ticket`; the order whose key is `without` does not count, because `ticket` replaces it.
+
+        Raises BrokerError when the account or an exchange rate can't be read.
+        """
         rate = await self._portfolio.rate(instrument.currency)
-        summary = await self._summary(ticket, instrument, rate)
+        quote = await self._quote_for(ticket, instrument)
+        summary = await self._summary(ticket, instrument, rate, quote)
         held = self._positions.get(str(instrument.conid))
+        sides, pending = await self._working(instrument.conid, without)
         return RiskFacts(
             orders_mode=self._profile.orders,
             is_live=self._profile.kind == "live",
@@ -58,40 +89,79 @@ class FactsDesk:
             gross_value=summary.gross_position_value,
             position=held.qty if held else Decimal(0),
             rate=rate,
-            quote=self.quote(instrument.conid),
-            pending=await self._pending(),
+            quote=quote,
+            pending=pending,
             unknown_same_side=self._book.blocking(instrument.conid, ticket.side),
+            position_value=held.market_value * rate if held else Decimal(0),
+            working=sides,
         )
 
     def quote(self, conid: int) -> QuoteFacts | None:
         """The quote as it stands, with the age the gate counts."""
         quote = self._quotes.get(str(conid))
-        if quote is None:
-            return None
-        return QuoteFacts(quote.status, quote.bid, quote.ask, quote.last, self._board.confirmed_age(conid))
+        return None if quote is None else _facts_of(quote, self._board.confirmed_age(conid))
 
-    async def _summary(self, ticket: OrderTicket, instrument: Instrument, rate: Decimal) -> AccountSummary:
+    async def _quote_for(self, ticket: OrderTicket, instrument: Instrument) -> QuoteFacts | None:
+        """The quote; where a limit price has nothing fresh to be compared with, a snapshot taken for it.
+
+        A market order gets none: what fills at any price waits for a stream that lives.
+        """
+        limits, found = self._limits(), self.quote(instrument.conid)
+        compared = ticket.order_type in _COMPARED and ticket.limit_price is not None and limits.price_collar_bps != 0
+        if not compared or is_fresh(found, limits) or (found and (found.status in _SETTLED or found.unavailable)):
+            return found
+        try:
+            async with asyncio.timeout(SNAPSHOT_WITHIN):
+                return await self._snapshot(instrument) or found
+        except BrokerError as error:
+            log.info("no snapshot of %s for the gate: %s", instrument.conid, error.message)
+            if error.code == "IBKR_NO_MARKET_DATA_SUBSCRIPTION":
+                return QuoteFacts(QuoteStatus.NO_DATA, unavailable=True)
+        except TimeoutError:
+            log.info("no snapshot of %s for the gate within %g s", instrument.conid, SNAPSHOT_WITHIN)
+        return found
+
+    async def _snapshot(self, instrument: Instrument) -> QuoteFacts | None:
+        """One snapshot; the first of a conid only starts its stream at the broker (reference 4.8)."""
+        for attempt in range(2):
+            if attempt:
+                await self._clock.sleep(SNAPSHOT_AGAIN)
+            rows = await self._reads.snapshot([instrument.conid], FIELDS)
+            row = rows.get(instrument.conid, {})
+            if "6509" in row:
+                return _facts_of(read_snapshot(instrument, row, self._clock), 0.0)
+        return None
+
+    async def _summary(
+        self, ticket: OrderTicket, instrument: Instrument, rate: Decimal, quote: QuoteFacts | None
+    ) -> AccountSummary:
         summary = await self._portfolio.summary(at_most=EVERY)
-        price = ticket.limit_price or self._price(instrument.conid)
-        value = notional(ticket.qty, price, instrument.multiplier, rate) if price else None
-        if value is None or value > LARGE * summary.net_liquidation:
+        try:
+            price, _ = price_of(ticket, quote, self._limits())
+            value = notional(ticket.qty, price, instrument.multiplier, rate)
+        except BrokerError:  # it has no price: the rules say so, and judge nothing by the equity
+            return summary
+        if value > LARGE * summary.net_liquidation:
             summary = await self._portfolio.summary(at_most=0)
         return summary
 
-    async def _pending(self) -> Decimal:
-        """The value of what works, or may work, and would add to a position."""
-        total = Decimal(0)
+    async def _working(self, conid: int, without: str) -> tuple[Sides, Decimal]:
+        """What works on `conid`, and what all other working orders may add to their positions, at worst."""
+        found = []
         for order in self._book:
-            if order.state.is_done or order.remaining <= 0:
-                continue
-            held = self._positions.get(str(order.conid))
-            if reduces(held.qty if held else Decimal(0), order.side, order.remaining):
-                continue
-            total += await self._value(order)
-        return total
+            if not order.state.is_done and order.remaining > 0 and order.key != without:
+                found.append(Open(order, await self._value(order)))
+        sides = exposure(found)
+        pending = Decimal(0)
+        for other, theirs in sides.items():
+            if other != conid:
+                held = self._positions.get(str(other))
+                value = held.market_value * await self._portfolio.rate(held.currency) if held else Decimal(0)
+                pending += theirs.worst(value) - abs(value)
+        return sides.get(conid, Sides()), pending
 
     async def _value(self, order: Order) -> Decimal:
-        price = order.limit_price or self._price(order.conid)
+        price = order.limit_price or order.stop_price or self._price(order.conid)
         instrument = self._known(order.conid)
         if instrument is None:
             held = self._positions.get(str(order.conid))
@@ -106,3 +176,8 @@ class FactsDesk:
             return found
         held = self._positions.get(str(conid))
         return held.market_price if held else None
+
+
+def _facts_of(quote: Quote, age: float | None) -> QuoteFacts:
+    unavailable = quote.status is QuoteStatus.NO_DATA and quote.availability[:1] in {"N", "O"}
+    return QuoteFacts(quote.status, quote.bid, quote.ask, quote.last, age, quote.close, unavailable)

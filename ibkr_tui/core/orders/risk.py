@@ -1,4 +1,4 @@
-"""The gate before every order (design 6.7): pure rules over a small set of facts. It names the rule that refused.
+"""The rules of the gate (design 6.7): pure, over a small set of facts. Each names itself, says why and what to do.
 
 Leverage is checked twice: the order's own value against equity, and the account's gross value after the order, with
 what already works counted as if it had filled. An order that only makes a position smaller passes both.
@@ -6,33 +6,35 @@ what already works counted as if it had filled. An order that only makes a posit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
+from typing import Final
 
 import msgspec
 
-from ibkr_tui.core.settings import Limits
+from ibkr_tui.core.orders.exposure import EXITS, Sides
+from ibkr_tui.core.orders.pricing import QuoteFacts, check_collar, check_stop_side, price_of
+from ibkr_tui.core.settings import ASSET_CLASSES, Limits
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.groups import GroupKind, Leg
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.numbers import plain
-from ibkr_tui.model.orders import OrderTicket, OrderType, Side
-from ibkr_tui.model.quotes import QuoteStatus
+from ibkr_tui.model.orders import OrderTicket, Role, Side
 from ibkr_tui.model.tickets import notional
 
+__all__ = ["Assessment", "Judged", "QuoteFacts", "RiskFacts", "assess", "check", "check_mode", "check_rehearsal",
+           "judge", "reduces"]  # fmt: skip
 
-class QuoteFacts(msgspec.Struct, frozen=True):
-    """The quote at the gate. `age` is seconds since it was last known to be right."""
-
-    status: QuoteStatus
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    last: Decimal | None = None
-    age: float | None = None
+_OPTIONS: Final = frozenset({"OPT", "FOP"})
+_WAITS: Final = EXITS | {Role.CHILD}
+"""Roles that act only after another order: today's market says nothing of their price."""
 
 
 class RiskFacts(msgspec.Struct, frozen=True):
     """What the gate knows. Money is in the account's base currency, `rate` turns the instrument's currency into it.
 
-    `position` is the signed quantity held, `pending` the value of orders at work that would add to positions.
+    `position` is the signed quantity held and `position_value` its market value (None: at the order's own price);
+    `working` what works on the same instrument, `pending` what working orders may add to other positions.
     """
 
     orders_mode: str
@@ -46,6 +48,8 @@ class RiskFacts(msgspec.Struct, frozen=True):
     quote: QuoteFacts | None
     pending: Decimal = Decimal(0)
     unknown_same_side: str = ""
+    position_value: Decimal | None = None
+    working: Sides = Sides()
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -56,6 +60,21 @@ class Assessment(msgspec.Struct, frozen=True):
     value: Decimal
     leverage_before: Decimal | None
     leverage_after: Decimal | None
+    warnings: tuple[str, ...] = ()
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A proposal as a whole: `value` is what counts of its legs (requirement A-091)."""
+
+    value: Decimal
+    leverage_before: Decimal | None
+    leverage_after: Decimal | None
+    legs: tuple[Assessment, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not refused but should be known."""
+        return tuple(dict.fromkeys(words for leg in self.legs for words in leg.warnings))
 
 
 def check_mode(facts: RiskFacts) -> None:
@@ -79,40 +98,56 @@ def check_rehearsal(facts: RiskFacts) -> None:
 
 
 def assess(ticket: OrderTicket, instrument: Instrument, facts: RiskFacts, limits: Limits) -> Assessment:
-    """The order's numbers. Raises BrokerError RISK_NO_QUOTE for a market order without a fresh quote."""
-    price, source = _price(ticket, facts, limits)
+    """The order's numbers. Raises BrokerError RISK_NO_QUOTE for an order that takes a quote to be valued."""
+    price, source = price_of(ticket, facts.quote, limits)
     value = notional(ticket.qty, price, instrument.multiplier, facts.rate)
     equity = facts.net_liquidation
     if equity <= 0:
         return Assessment(price, source, value, None, None)
-    one = notional(Decimal(1), price, instrument.multiplier, facts.rate)
-    held = abs(facts.position) * one
-    after = abs(facts.position + ticket.side.sign * ticket.qty) * one
-    gross_after = max(facts.gross_value - held, Decimal(0)) + after + facts.pending
-    before = facts.gross_value + facts.pending
-    return Assessment(price, source, value, before / equity, gross_after / equity)
+    before, after = _gross(ticket, instrument, facts, price)
+    return Assessment(price, source, value, before / equity, after / equity)
 
 
 def check(ticket: OrderTicket, instrument: Instrument, facts: RiskFacts, limits: Limits) -> Assessment:
-    """Every rule but the mode's. Raises BrokerError with the rule that refused; returns the numbers it judged."""
-    if facts.unknown_same_side:
-        raise BrokerError(
-            "ORDER_BLOCKED_UNKNOWN",
-            f"an order to {ticket.side.value} {instrument.description} has an unknown fate",
-            details={"coid": facts.unknown_same_side},
-        )
-    if limits.max_order_qty is not None and ticket.qty > limits.max_order_qty:
-        raise BrokerError(
-            "RISK_ORDER_QTY", f"the quantity {plain(ticket.qty)} is above the limit of {plain(limits.max_order_qty)}"
-        )
-    found = assess(ticket, instrument, facts, limits)
-    if limits.max_order_value is not None and found.value > limits.max_order_value:
-        raise BrokerError(
-            "RISK_ORDER_VALUE",
-            f"the order's value {_money(found.value)} is above the limit of {_money(limits.max_order_value)}",
-        )
-    _check_leverage(ticket, facts, limits, found)
-    return found
+    """Every rule on one order alone but the mode's. Raises BrokerError with the rule that refused."""
+    return judge(GroupKind.SIMPLE, [(Leg(Role.SINGLE, ticket, instrument), facts)], limits).legs[0]
+
+
+def judge(
+    kind: GroupKind,
+    legs: Sequence[tuple[Leg, RiskFacts]],
+    limits: Limits,
+    *,
+    amends: bool = False,
+    closes: bool = False,
+) -> Judged:
+    """Every rule on a proposal but the mode's and those that count orders. Raises BrokerError with the rule's code.
+
+    `closes`: it takes from a position, which no limit on size keeps anybody from; POSITION_CHANGED when it does not.
+    """
+    found = []
+    for leg, facts in legs:
+        if closes and not reduces(facts.position, leg.ticket.side, leg.ticket.qty):
+            raise BrokerError(
+                "POSITION_CHANGED",
+                f"{leg.ticket.side.value} {plain(leg.ticket.qty)} {leg.instrument.description} is more than closes "
+                f"the position of {plain(facts.position)}",
+            )
+        if not closes:
+            _check_names(leg.instrument, limits)
+            _check_qty(leg.ticket, limits)
+        if facts.unknown_same_side and not amends:
+            raise BrokerError(
+                "ORDER_BLOCKED_UNKNOWN",
+                f"an order to {leg.ticket.side.value} {leg.instrument.description} has an unknown fate",
+                details={"coid": facts.unknown_same_side},
+            )
+        found.append(_assess_leg(leg, facts, limits))
+    judged = _together(kind, legs, found)
+    if not closes:
+        _check_value(judged, legs, limits)
+        _check_leverage(kind, legs, judged, limits)
+    return judged
 
 
 def reduces(position: Decimal, side: Side, qty: Decimal) -> bool:
@@ -120,51 +155,126 @@ def reduces(position: Decimal, side: Side, qty: Decimal) -> bool:
     return position != 0 and (position > 0) != (side is Side.BUY) and qty <= abs(position)
 
 
-def _price(ticket: OrderTicket, facts: RiskFacts, limits: Limits) -> tuple[Decimal, str]:
-    if ticket.order_type is OrderType.LIMIT:
-        if ticket.limit_price is None:
-            raise BrokerError("BAD_TICKET", "A limit order needs a limit price.", details={"field": "limit_price"})
-        return ticket.limit_price, "limit"
-    quote = facts.quote
-    if quote is None:
-        raise BrokerError("RISK_NO_QUOTE", "a market order needs a fresh quote, and there is none")
-    if quote.status is not QuoteStatus.LIVE:
-        raise BrokerError("RISK_NO_QUOTE", f"a market order needs a live quote; this one is {_words(quote.status)}")
-    if quote.age is None or quote.age > limits.max_quote_age_s:
-        age = "unknown" if quote.age is None else f"{quote.age:.0f} s"
+def asset_class(sec_type: str) -> str:
+    """The name of requirement A-096 for a security type; empty for one that has none."""
+    kind = "OPT" if sec_type in _OPTIONS else sec_type
+    return next((name for name, known in ASSET_CLASSES.items() if known == kind), "")
+
+
+def _assess_leg(leg: Leg, facts: RiskFacts, limits: Limits) -> Assessment:
+    ticket, instrument = leg.ticket, leg.instrument
+    found = assess(ticket, instrument, facts, limits)
+    if leg.role in _WAITS:
+        return found
+    check_stop_side(ticket, instrument, facts.quote, limits)
+    warning = check_collar(ticket, instrument, facts.quote, limits)
+    return msgspec.structs.replace(found, warnings=(warning,)) if warning else found
+
+
+def _together(kind: GroupKind, legs: Sequence[tuple[Leg, RiskFacts]], found: Sequence[Assessment]) -> Judged:
+    """Bracket: its entry. OTO: both if both buy. Else the largest leg (requirement A-091)."""
+    counted = list(found[:1]) if kind is GroupKind.BRACKET else list(found)
+    adds = kind is GroupKind.OTO and all(leg.ticket.side is Side.BUY for leg, _ in legs)
+    values = [one.value for one in counted]
+    before = counted[0].leverage_before
+    if before is None or any(one.leverage_after is None for one in counted):
+        return Judged(sum(values, Decimal(0)) if adds else max(values), None, None, tuple(found))
+    steps = [(one.leverage_after or before) - (one.leverage_before or before) for one in counted]
+    if adds:
+        return Judged(sum(values, Decimal(0)), before, before + sum(steps, Decimal(0)), tuple(found))
+    return Judged(max(values), before, before + max(steps), tuple(found))
+
+
+def _check_names(instrument: Instrument, limits: Limits) -> None:
+    symbols = {name.upper() for name in limits.allowed_symbols}
+    if symbols and not symbols & {instrument.symbol.upper(), instrument.description.upper()}:
+        raise BrokerError("RISK_SYMBOL", f"{instrument.description} is not among the symbols that may be traded")
+    if limits.allowed_asset_classes and asset_class(instrument.sec_type) not in limits.allowed_asset_classes:
+        what = asset_class(instrument.sec_type) or instrument.sec_type
+        allowed = ", ".join(limits.allowed_asset_classes)
+        raise BrokerError("RISK_ASSET_CLASS", f"{instrument.description} is {what}; only {allowed} may be traded")
+
+
+def _check_qty(ticket: OrderTicket, limits: Limits) -> None:
+    most = limits.max_order_qty
+    if most is not None and ticket.qty > most:
         raise BrokerError(
-            "RISK_NO_QUOTE", f"the quote's age is {age}; a market order needs at most {limits.max_quote_age_s:g} s"
+            "RISK_ORDER_QTY",
+            f"the quantity {plain(ticket.qty)} is above the limit of {plain(most)}",
+            user_action=f"Lower the quantity to {plain(_whole(most))}, or raise limits.max_order_qty.",
         )
-    price, name = (quote.ask, "ask") if ticket.side is Side.BUY else (quote.bid, "bid")
-    if price is None or price <= 0:
-        raise BrokerError("RISK_NO_QUOTE", f"a market order to {ticket.side.value} needs a quote with {name}")
-    return price, name
 
 
-def _check_leverage(ticket: OrderTicket, facts: RiskFacts, limits: Limits, found: Assessment) -> None:
-    cap = limits.max_leverage
-    if found.leverage_after is None:
-        raise BrokerError("RISK_LEVERAGE", "the account has no equity to trade on")
-    if reduces(facts.position, ticket.side, ticket.qty):
+def _check_value(judged: Judged, legs: Sequence[tuple[Leg, RiskFacts]], limits: Limits) -> None:
+    most = limits.max_order_value
+    if most is None or judged.value <= most:
         return
-    own = found.value / facts.net_liquidation
-    worst = max(own, found.leverage_after)
+    fits = _whole(most / judged.value * legs[0][0].ticket.qty)
+    raise BrokerError(
+        "RISK_ORDER_VALUE",
+        f"the order's value {_money(judged.value)} is above the limit of {_money(most)}",
+        user_action=f"{_advice(fits, legs)}, or raise limits.max_order_value in the configuration.",
+    )
+
+
+def _check_leverage(kind: GroupKind, legs: Sequence[tuple[Leg, RiskFacts]], judged: Judged, limits: Limits) -> None:
+    """The rule of requirement A-095, on the order alone and on the account after it."""
+    cap, (first, facts) = limits.max_leverage, legs[0]
+    counts = legs[:1] if kind is GroupKind.BRACKET else legs
+    if judged.leverage_after is None or judged.leverage_before is None:
+        raise BrokerError("RISK_LEVERAGE", "the account has no equity to trade on")
+    if all(reduces(known.position, leg.ticket.side, leg.ticket.qty) for leg, known in counts):
+        return
+    own = judged.value / facts.net_liquidation
+    after = judged.leverage_after if judged.leverage_after > judged.leverage_before else Decimal(0)
+    worst = max(own, after)
     if worst <= cap:
         return
-    room = cap * facts.net_liquidation - (found.leverage_after * facts.net_liquidation - found.value)
-    share = min(room, cap * facts.net_liquidation) / found.value
-    fits = (share * ticket.qty).to_integral_value(ROUND_FLOOR)
-    what = "of this order alone" if own >= found.leverage_after else "after this order"
-    advice = f"Lower the quantity to {plain(fits)}" if fits > 0 else "Close something first"
+    fits = _fitting(first, facts, judged.legs[0], cap) if len(counts) == 1 else Decimal(0)
+    what = "of this order alone" if own >= after else "after this order"
+    advice = _advice(fits, legs) if fits > 0 or len(counts) > 1 else "Close something first"
     raise BrokerError(
         "RISK_LEVERAGE",
         f"leverage {what} would be {worst:.2f}, the cap is {plain(cap)}",
         user_action=f"{advice}, or raise limits.max_leverage in the configuration.",
+        details={"leverage": f"{worst:.4f}", "cap": plain(cap), "fits": plain(fits)},
     )
 
 
-def _words(status: QuoteStatus) -> str:
-    return "without data" if status is QuoteStatus.NO_DATA else status.value
+def _fitting(leg: Leg, facts: RiskFacts, found: Assessment, cap: Decimal) -> Decimal:
+    """The largest whole quantity of a single order that both leverage rules let pass."""
+    one = found.value / leg.ticket.qty
+    if one <= 0:
+        return Decimal(0)
+    held, others = _held(facts, one)
+    room = cap * facts.net_liquidation - others
+    side = leg.ticket.side
+    left = room - held - facts.working.buying if side is Side.BUY else room + held - facts.working.selling
+    return max(_whole(min(left, cap * facts.net_liquidation) / one), Decimal(0))
+
+
+def _gross(ticket: OrderTicket, instrument: Instrument, facts: RiskFacts, price: Decimal) -> tuple[Decimal, Decimal]:
+    """The account's largest gross value before and after the order, if all that works fills."""
+    one = notional(Decimal(1), price, instrument.multiplier, facts.rate)
+    held, others = _held(facts, one)
+    after = held + ticket.side.sign * ticket.qty * one
+    return others + facts.working.worst(held), others + facts.working.worst(after)
+
+
+def _held(facts: RiskFacts, one: Decimal) -> tuple[Decimal, Decimal]:
+    """The signed value of the position, and all else; `one`: the value of one unit."""
+    held = facts.position * one if facts.position_value is None else facts.position_value
+    return held, max(facts.gross_value - abs(held), Decimal(0)) + facts.pending
+
+
+def _advice(fits: Decimal, legs: Sequence[tuple[Leg, RiskFacts]]) -> str:
+    if len({leg.ticket.qty for leg, _ in legs}) > 1 or fits <= 0:
+        return "Lower the quantities" if len(legs) > 1 else "Lower the quantity"
+    return f"Lower the quantity to {plain(fits)}"
+
+
+def _whole(number: Decimal) -> Decimal:
+    return number.to_integral_value(ROUND_FLOOR)
 
 
 def _money(amount: Decimal) -> str:

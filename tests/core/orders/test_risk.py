@@ -8,19 +8,23 @@ from typing import Any
 import msgspec
 import pytest
 
+from ibkr_tui.core.orders.exposure import Sides
 from ibkr_tui.core.orders.risk import (
     QuoteFacts,
     RiskFacts,
     assess,
+    asset_class,
     check,
     check_mode,
     check_rehearsal,
+    judge,
     reduces,
 )
 from ibkr_tui.core.settings import Limits
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.groups import GroupKind, Leg
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.orders import OrderTicket, OrderType, Side
+from ibkr_tui.model.orders import OrderTicket, OrderType, Role, Side
 from ibkr_tui.model.quotes import QuoteStatus
 
 AAPL = Instrument(265598, "AAPL", "AAPL", "Apple Inc", "STK", "NASDAQ", "USD")
@@ -148,7 +152,6 @@ def test_a_market_order_is_valued_on_the_adverse_side() -> None:
 )
 def test_a_market_order_needs_a_fresh_quote(quote: QuoteFacts | None) -> None:
     assert refused(buy("1"), facts(quote=quote)).code == "RISK_NO_QUOTE"
-    check(buy("1", "100"), AAPL, facts(quote=quote), LIMITS)
 
 
 def test_a_quote_of_just_the_allowed_age_is_fresh() -> None:
@@ -166,3 +169,77 @@ def test_what_reduces() -> None:
     assert not reduces(D(10), Side.BUY, D(1))
     assert reduces(D(-10), Side.BUY, D(1))
     assert not reduces(D(0), Side.SELL, D(1))
+
+
+def test_the_advice_counts_what_works_on_the_same_instrument() -> None:
+    working = facts(gross_value=D(2000), position=D(20), position_value=D(2000), working=Sides(buying=D(500)))
+    assert check(buy("15", "100"), AAPL, working, LIMITS).leverage_after == D(4)
+    assert "quantity to 15" in refused(buy("16", "100"), working).user_action
+    selling = facts(gross_value=D(2000), position=D(-20), position_value=D(-2000), working=Sides(selling=D(1000)))
+    assert "quantity to 10" in refused(buy("11", "100", Side.SELL), selling).user_action
+
+
+def test_selling_a_position_beside_its_own_exits_adds_nothing() -> None:
+    """What works may leave the account short, but this order does not make that worse."""
+    exits = facts(gross_value=D(5000), position=D(50), position_value=D(5000), working=Sides(selling=D(5000)))
+    check(buy("10", "100", Side.SELL), AAPL, exits, LIMITS)
+
+
+def leg(role: Role, ticket: OrderTicket, instrument: Instrument = AAPL) -> Leg:
+    return Leg(role, ticket, instrument)
+
+
+def test_a_bracket_counts_its_entry_only() -> None:
+    stop = OrderTicket(Side.SELL, D(30), order_type=OrderType.STOP, stop_price=D(90))
+    legs = [
+        (leg(Role.ENTRY, buy("30", "100")), FACTS),
+        (leg(Role.STOP, stop), FACTS),
+        (leg(Role.TARGET, buy("30", "150", Side.SELL)), FACTS),
+    ]
+    found = judge(GroupKind.BRACKET, legs, LIMITS)
+    assert (found.value, found.leverage_after) == (D(3000), D(3))
+    assert [one.value for one in found.legs] == [D(3000), D(2700), D(4500)]
+
+
+def test_oco_counts_its_largest_leg_and_oto_both_if_both_buy() -> None:
+    small, large = (leg(Role.LEG, buy("10", "100")), FACTS), (leg(Role.LEG, buy("30", "90")), FACTS)
+    found = judge(GroupKind.OCO, [small, large], LIMITS)
+    assert (found.value, found.leverage_after) == (D(2700), D("2.7"))
+    both = judge(GroupKind.OTO, [small, large], LIMITS)
+    assert (both.value, both.leverage_after) == (D(3700), D("3.7"))
+    selling = (leg(Role.CHILD, buy("30", "120", Side.SELL)), FACTS)
+    assert judge(GroupKind.OTO, [small, selling], LIMITS).value == D(3600)
+    with pytest.raises(BrokerError, match=r"4\.60"):
+        judge(GroupKind.OTO, [large, (leg(Role.CHILD, buy("19", "100")), FACTS)], LIMITS)
+
+
+def test_only_the_named_symbols_and_classes() -> None:
+    named = Limits(D(4), allowed_symbols=("aapl", "EUR.USD"), allowed_asset_classes=("stocks", "options"))
+    check(buy("1", "100"), AAPL, FACTS, named)
+    with pytest.raises(BrokerError) as caught:
+        check(buy("1", "100"), ES, FACTS, named)
+    assert caught.value.code == "RISK_SYMBOL"
+    with pytest.raises(BrokerError) as caught:
+        check(buy("1", "100"), ES, FACTS, Limits(D(4), allowed_asset_classes=("stocks",)))
+    assert caught.value.code == "RISK_ASSET_CLASS"
+    assert [asset_class(kind) for kind in ("STK", "FOP", "CASH", "BOND")] == ["stocks", "options", "forex", ""]
+
+
+def test_closing_passes_every_limit_on_size_and_nothing_else() -> None:
+    tight = Limits(D("0.1"), max_order_value=D(1), max_order_qty=D(1), allowed_symbols=("MSFT",))
+    held = facts(gross_value=D(5000), position=D(50))
+    closing = [(leg(Role.SINGLE, buy("50", side=Side.SELL)), held)]
+    assert judge(GroupKind.SIMPLE, closing, tight, closes=True).value == D(50 * 99)
+    for changed, code in (
+        (facts(position=D(49), gross_value=D(5000)), "POSITION_CHANGED"),
+        (facts(position=D(-50), gross_value=D(5000)), "POSITION_CHANGED"),
+        (facts(position=D(50), quote=None), "RISK_NO_QUOTE"),
+        (facts(position=D(50), unknown_same_side="tLOST"), "ORDER_BLOCKED_UNKNOWN"),
+    ):
+        with pytest.raises(BrokerError) as caught:
+            judge(GroupKind.SIMPLE, [(closing[0][0], changed)], tight, closes=True)
+        assert caught.value.code == code
+
+
+def test_an_amend_is_not_blocked_by_the_unknown() -> None:
+    judge(GroupKind.SIMPLE, [(leg(Role.SINGLE, buy("1", "100")), facts(unknown_same_side="t"))], LIMITS, amends=True)
