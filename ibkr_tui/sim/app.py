@@ -7,10 +7,11 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ibkr_tui.sim import gateway
+from ibkr_tui.sim.acts import perform
 from ibkr_tui.sim.control import ROOT, routes
 from ibkr_tui.sim.front import PREFIX, Front
 from ibkr_tui.sim.simulator import Simulator
-from ibkr_tui.sim.stream import websocket_endpoint
+from ibkr_tui.sim.stream import TRANSPORT, websocket_endpoint
 
 
 def build_app(sim: Simulator) -> ASGIApp:
@@ -26,7 +27,16 @@ def build_app(sim: Simulator) -> ASGIApp:
     rest.state.sim = sim
     page_paths = {page.path for page in pages}
 
+    def strike() -> None:
+        for act in sim.faults.moments():
+            perform(sim, act)
+
+    sim.market.on_step(strike)
+
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            # Starlette wraps ``send``: a connection that is to be cut needs the server's own transport.
+            scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
         if scope["type"] == "http" and not scope["path"].startswith(ROOT) and scope["path"] not in page_paths:
             await front(scope, receive, send)
         else:

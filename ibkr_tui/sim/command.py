@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 
 import click
 
-from ibkr_tui.sim.faults import FaultError, FaultScript
+from ibkr_tui.sim.fault_script import read_script
+from ibkr_tui.sim.faults import FaultError
 from ibkr_tui.sim.options import SimOptions
 from ibkr_tui.sim.server import run_until_signal
 
@@ -21,7 +21,9 @@ from ibkr_tui.sim.server import run_until_signal
 @click.option(
     "--speed", default=1.0, show_default=True, type=click.FloatRange(0.01, 1000), help="Exchange seconds a second."
 )
-@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON list of faults.")
+@click.option(
+    "--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Fault script, TOML or JSON."
+)
 @click.option("--tls", is_flag=True, help="Serve HTTPS and WSS with a self-signed certificate.")
 @click.option("--gateway", is_flag=True, help="Serve as the Client Portal Gateway does: a login page, no OAuth.")
 @click.option("--pacing", is_flag=True, help="Answer 429 beyond the documented request limits.")
@@ -51,9 +53,8 @@ def sim(
     script: list[dict[str, object]] = []
     if faults is not None:
         try:
-            script = json.loads(faults.read_text())
-            FaultScript(script)
-        except (ValueError, FaultError) as error:
+            script = read_script(faults.read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, FaultError) as error:
             raise click.BadParameter(f"{faults}: {error}", param_hint="--faults") from None
     options = SimOptions(out, host, port, seed, speed, tls, gateway, script, pacing, page_size)
     try:

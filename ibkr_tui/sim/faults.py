@@ -1,44 +1,92 @@
-"""Scripted misbehaviour: what a broker, a proxy or a network does to a request on a bad day.
+"""Scripted misbehaviour: what a broker, a proxy or a network does on a bad day. This file knows when; others do it.
 
-A fault is a JSON object. ``method`` and ``path`` (a regular expression on the path under /v1/api) say which requests
-it meets, ``nth`` (default 1) the first match it strikes at, ``times`` how many in a row (default 1, 0 for ever).
-``do`` is one of ``status`` ``html`` ``delay`` ``hang`` ``drop`` ``truncate`` ``drip``; ``after`` (default false) lets
-the request do its work first and only then spoils the answer; ``delay``, ``truncate`` and ``drip`` always do.
+A fault says *at* what it strikes, and what it is to *do*. One parser reads both forms of a script: JSON objects with
+all keys side by side (the control URL), and TOML with the first half in a table of its own (``--faults FILE``)::
+
+    [[fault]]
+    at = { method = "POST", endpoint = "/iserver/account/{account}/orders", request = 2 }
+    do = "accept-then-fail"
+
+``at``: ``method``, ``endpoint`` (a template; ``{name}`` or ``*`` stands for one part) or ``path`` (a regular
+expression) on the path under /v1/api · ``topic`` of a frame that goes out · ``time`` in seconds from the start (alone:
+the moment; with the others: not before) · ``request`` (the first match that is struck, default 1; ``nth`` in JSON) ·
+``times`` in a row (default 1, 0 for ever).
+
+``do`` to requests: ``status`` ``html`` ``accept-then-fail`` ``delay`` ``hang`` ``drop`` ``truncate`` ``drip``
+``rewrite`` ``huge`` ``bomb``. With ``after`` the request does its work first and only then its answer is spoilt;
+``delay`` ``truncate`` ``drip`` ``rewrite`` and ``accept-then-fail`` always do. To frames: ``lose`` ``duplicate``
+``reorder`` ``delay`` ``garbage`` ``huge`` ``stall`` ``drop-socket``. At a time or with a request, whose answer stays
+right: ``expire-token`` ``swap-account`` ``end-session`` ``compete`` ``reset`` ``drop-socket``.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
-from ibkr_tui.sim.clock import Clock
-
-KINDS = frozenset({"status", "html", "delay", "hang", "drop", "truncate", "drip"})
-HTML = (
-    b"<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head>\r\n<body>\r\n<center><h1>503 Service "
-    b"Temporarily Unavailable</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
-)
+AT = frozenset({"method", "endpoint", "path", "request", "nth", "times", "topic", "time"})
+_ANSWER = frozenset({"status", "body", "content_type", "headers", "after"})
+REQUEST_KINDS: dict[str, frozenset[str]] = {
+    "status": _ANSWER,
+    "html": _ANSWER,
+    "accept-then-fail": _ANSWER - {"after"},
+    "delay": frozenset({"seconds", "after"}),
+    "hang": frozenset({"after"}),
+    "drop": frozenset({"after"}),
+    "truncate": frozenset({"length", "after"}),
+    "drip": frozenset({"seconds", "after"}),
+    "rewrite": frozenset({"find", "replace", "headers", "status"}),
+    "huge": frozenset({"megabytes", "after"}),
+    "bomb": frozenset({"megabytes", "after"}),
+}
+FRAME_KINDS: dict[str, frozenset[str]] = {
+    "lose": frozenset(),
+    "duplicate": frozenset({"copies"}),
+    "reorder": frozenset(),
+    "delay": frozenset({"seconds"}),
+    "garbage": frozenset({"form"}),
+    "huge": frozenset({"size"}),
+    "stall": frozenset(),
+    "drop-socket": frozenset(),
+}
+ACT_KINDS: dict[str, frozenset[str]] = {
+    "expire-token": frozenset(),
+    "swap-account": frozenset(),
+    "end-session": frozenset(),
+    "compete": frozenset(),
+    "reset": frozenset({"seconds"}),
+    "drop-socket": frozenset(),
+}
+KINDS = frozenset({**REQUEST_KINDS, **FRAME_KINDS, **ACT_KINDS})
+GARBAGE = ("half", "utf8", "array", "null", "text")
 
 
 class FaultError(ValueError):
-    """A fault script that can't be read."""
+    """A fault script that can't be read. ``entry`` and ``key`` say where, for who knows the lines of the file."""
+
+    def __init__(self, text: str, entry: int = 0, key: str = "") -> None:
+        super().__init__(text)
+        self.entry = entry
+        self.key = key
 
 
 @dataclass
 class Fault:
-    """One entry of a script."""
+    """One entry of a script. ``due`` is the moment of the simulator's clock before which it never strikes."""
 
-    method: str
-    path: re.Pattern[str]
     do: str
+    kind: str
+    method: str = "*"
+    path: re.Pattern[str] = re.compile("")
+    topic: str = ""
     nth: int = 1
     times: int = 1
+    time: float | None = None
     after: bool = False
     status: int = 500
     body: bytes | None = None
@@ -46,12 +94,19 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 1.0
     length: int = 10
+    find: str = ""
+    replace: str = ""
+    megabytes: int = 20
+    size: int = 2**20 + 1
+    copies: int = 2
+    form: str = "half"
+    due: float = -math.inf
     seen: int = 0
     struck: int = 0
 
-    def strikes(self, method: str, path: str) -> bool:
-        """Count a matching request and say whether this one is spoilt."""
-        if self.method not in ("*", method) or not self.path.search(path):
+    def _strikes(self, now: float) -> bool:
+        """Count a match and say whether this one is spoilt."""
+        if now < self.due:
             return False
         self.seen += 1
         if self.seen < self.nth or (self.times and self.struck >= self.times):
@@ -59,131 +114,221 @@ class Fault:
         self.struck += 1
         return True
 
+    def strikes_request(self, method: str, path: str, now: float) -> bool:
+        return self.method in ("*", method) and self.path.search(path) is not None and self._strikes(now)
+
+    def strikes_frame(self, topic: str, now: float) -> bool:
+        wanted = topic == self.topic or topic.startswith(f"{self.topic}+") or self.topic == "*"
+        return wanted and self._strikes(now)
+
+    def strikes_moment(self, now: float) -> bool:
+        return self.struck == 0 and self._strikes(now)
+
     @property
     def needs_answer(self) -> bool:
         """Whether the request is handled before the fault acts."""
-        return self.after or self.do in ("truncate", "drip", "delay")
+        return self.after or self.do in ("truncate", "drip", "delay", "rewrite", "accept-then-fail")
 
 
 def read_fault(entry: object) -> Fault:
     """Read one entry, strictly: a typing error in a script must not pass as a test that found nothing."""
     if not isinstance(entry, dict):
-        raise FaultError("a fault must be a JSON object")
-    known = {
-        "method",
-        "path",
-        "do",
-        "nth",
-        "times",
-        "after",
-        "status",
-        "body",
-        "content_type",
-        "headers",
-        "seconds",
-        "length",
-    }
-    unknown = set(entry) - known
-    if unknown:
-        raise FaultError(f"unknown key in fault: {', '.join(sorted(unknown))}")
-    if entry.get("do") not in KINDS:
-        raise FaultError(f"unknown fault {entry.get('do')!r}; known: {', '.join(sorted(KINDS))}")
-    values: dict[str, Any] = dict(entry)
+        raise FaultError("a fault must be a table (in JSON: an object)")
+    given = _flat(entry)
+    do = str(given.get("do", "")).replace("_", "-")
+    if do not in KINDS:
+        raise FaultError(f"unknown fault {given.get('do')!r}; known: {', '.join(sorted(KINDS))}", key="do")
+    kind = _kind(given, do)
+    allowed = {"request": REQUEST_KINDS, "frame": FRAME_KINDS}.get(kind, ACT_KINDS)[do] | AT | {"do"}
+    for key in given:
+        if key not in allowed:
+            raise FaultError(_unknown(key, allowed, do), key=key)
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in ("do", "endpoint", "path"):
+            values["nth" if key == "request" else key] = _READERS[key](key, value)
+    return Fault(do=do, kind=kind, path=_path(given), **values)
+
+
+def _flat(entry: dict[Any, Any]) -> dict[str, Any]:
+    """The keys of both halves side by side."""
+    at = entry.get("at", {})
+    if not isinstance(at, dict):
+        raise FaultError("at must be a table", key="at")
+    for key in at:
+        if key not in AT:
+            raise FaultError(_unknown(str(key), AT, "at"), key=str(key))
+    rest = {str(key): value for key, value in entry.items() if key != "at"}
+    twice = set(at) & set(rest)
+    if twice:
+        raise FaultError(f"said twice: {', '.join(sorted(twice))}", key=min(twice))
+    return {**at, **rest}
+
+
+def _kind(given: dict[str, Any], do: str) -> str:
+    """Whether it strikes a request's answer, a frame, or happens beside them."""
+    if "topic" in given:
+        if do not in FRAME_KINDS:
+            raise FaultError(f"{do} can't be done to a frame; known: {', '.join(sorted(FRAME_KINDS))}", key="do")
+        wrong = {"method", "endpoint", "path"} & set(given)
+        if wrong:
+            raise FaultError(f"a frame has no {min(wrong)}", key=min(wrong))
+        return "frame"
+    if do not in ACT_KINDS:
+        if do not in REQUEST_KINDS:
+            raise FaultError(f"{do} is done to a frame: say its topic", key="do")
+        return "request"
+    if {"method", "endpoint", "path", "request", "nth"} & set(given):
+        return "act"
+    if "time" not in given:
+        raise FaultError(f"{do} needs a time, an endpoint or a topic", key="do")
+    return "moment"
+
+
+def _unknown(key: str, allowed: Iterable[str], where: str) -> str:
+    near = difflib.get_close_matches(key, sorted(allowed), 1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(allowed))}"
+    return f"unknown key {key!r} for {where}{hint}"
+
+
+def _path(given: dict[str, Any]) -> re.Pattern[str]:
+    if "endpoint" in given:
+        if "path" in given:
+            raise FaultError("endpoint and path exclude each other", key="path")
+        parts = re.split(r"\{\w+\}|\*", str(given["endpoint"]).rstrip("/"))
+        return re.compile("^" + "[^/]+".join(re.escape(part) for part in parts) + "$")
     try:
-        values["path"] = re.compile(values.get("path", ""))
+        return re.compile(str(given.get("path", "")))
     except re.error as error:
-        raise FaultError(f"bad path expression: {error}") from None
-    values["method"] = str(values.get("method", "*")).upper()
-    if "body" in values and not isinstance(values["body"], bytes):
-        body = values["body"]
-        values["body"] = (body if isinstance(body, str) else json.dumps(body)).encode()
-    return Fault(**values)
+        raise FaultError(f"bad path expression: {error}", key="path") from None
+
+
+def _whole(least: int, most: int = 2**31) -> Callable[[str, object], int]:
+    def read(key: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise FaultError(f"{key} must be a whole number from {least} to {most}", key=key)
+        return value
+
+    return read
+
+
+def _seconds(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise FaultError(f"{key} must be a number of seconds", key=key)
+    return float(value)
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise FaultError(f"{key} must be a string", key=key)
+    return value
+
+
+def _yes_no(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise FaultError(f"{key} must be true or false", key=key)
+    return value
+
+
+def _method(key: str, value: object) -> str:
+    return _text(key, value).upper()
+
+
+def _body(key: str, value: object) -> bytes:
+    return value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode()
+
+
+def _headers(key: str, value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise FaultError(f"{key} must be a table", key=key)
+    return {str(name): str(text) for name, text in value.items()}
+
+
+def _form(key: str, value: object) -> str:
+    if value not in GARBAGE:
+        raise FaultError(f"{key} must be one of {', '.join(GARBAGE)}", key=key)
+    return str(value)
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "method": _method,
+    "topic": _text,
+    "time": _seconds,
+    "request": _whole(1),
+    "nth": _whole(1),
+    "times": _whole(0),
+    "after": _yes_no,
+    "status": _whole(100, 599),
+    "body": _body,
+    "content_type": _text,
+    "headers": _headers,
+    "seconds": _seconds,
+    "length": _whole(0),
+    "find": _text,
+    "replace": _text,
+    "megabytes": _whole(1, 1000),
+    "size": _whole(1, 2**27),
+    "copies": _whole(2, 1000),
+    "form": _form,
+}
 
 
 class FaultScript:
-    """The faults in force."""
+    """The faults in force. ``now`` gives the monotonic moment that ``time`` is counted on."""
 
-    def __init__(self, entries: Iterable[object] = ()) -> None:
-        self.faults = [read_fault(entry) for entry in entries]
+    def __init__(self, entries: Iterable[object] = (), now: Callable[[], float] = lambda: 0.0) -> None:
+        self._now = now
+        self.faults: list[Fault] = []
+        self.add(list(entries))
 
     def add(self, entries: object) -> None:
-        """Add one fault or a list of them."""
-        self.faults += [read_fault(entry) for entry in (entries if isinstance(entries, list) else [entries])]
+        """Add one fault or a list of them: all or none."""
+        read: list[Fault] = []
+        for place, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+            try:
+                read.append(read_fault(entry))
+            except FaultError as error:
+                raise FaultError(str(error), place, error.key) from None
+        for fault in read:
+            if fault.time is not None:
+                fault.due = self._now() + fault.time
+        self.faults += read
 
     def clear(self) -> None:
         self.faults.clear()
 
     def pick(self, method: str, path: str) -> Fault | None:
-        """The fault that strikes this request."""
-        for fault in self.faults:
-            if fault.strikes(method, path):
-                return fault
-        return None
+        """The fault that strikes this request's answer."""
+        now = self._now()
+        found = (fault for fault in self.faults if fault.kind == "request")
+        return next((fault for fault in found if fault.strikes_request(method, path, now)), None)
+
+    def acts(self, method: str, path: str) -> list[Fault]:
+        """What happens beside this request."""
+        now = self._now()
+        return [fault for fault in self.faults if fault.kind == "act" and fault.strikes_request(method, path, now)]
+
+    def pick_frame(self, topic: str) -> Fault | None:
+        """The fault that strikes a frame on its way out."""
+        now = self._now()
+        found = (fault for fault in self.faults if fault.kind == "frame")
+        return next((fault for fault in found if fault.strikes_frame(topic, now)), None)
+
+    def moments(self) -> list[Fault]:
+        """What is due by now."""
+        now = self._now()
+        return [fault for fault in self.faults if fault.kind == "moment" and fault.strikes_moment(now)]
 
     def rows(self) -> list[dict[str, Any]]:
         """For the control URL."""
         return [
-            {"method": f.method, "path": f.path.pattern, "do": f.do, "seen": f.seen, "struck": f.struck}
-            for f in self.faults
+            {
+                "method": fault.method,
+                "path": fault.path.pattern,
+                "topic": fault.topic,
+                "do": fault.do,
+                "seen": fault.seen,
+                "struck": fault.struck,
+            }
+            for fault in self.faults
         ]
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """The three parts of an ASGI call."""
-
-    scope: Scope
-    receive: Receive
-    send: Send
-
-    async def answer(self, response: Response) -> int:
-        """Send a response as it is."""
-        await response(self.scope, self.receive, self.send)
-        return response.status_code
-
-
-async def deliver(fault: Fault, answer: Response | None, clock: Clock, exchange: Exchange) -> int:
-    """Send what the fault makes of an answer; returns the status sent, 0 for none."""
-    receive, send = exchange.receive, exchange.send
-    if fault.do == "hang":
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        return 0
-    if fault.do == "drop":
-        _abort(send)
-        return 0
-    if fault.do in ("status", "html"):
-        page = fault.do == "html"
-        body = fault.body if fault.body is not None else HTML if page else b'{"error":"Internal Server Error"}'
-        status = 503 if page and fault.status == 500 else fault.status
-        return await exchange.answer(Response(body, status, fault.headers, "text/html" if page else fault.content_type))
-    if answer is None:
-        raise FaultError(f"{fault.do} needs an answer to spoil")
-    if fault.do == "delay":
-        await clock.sleep(fault.seconds)
-        return await exchange.answer(answer)
-    return await _spoil(fault, answer, clock, send)
-
-
-async def _spoil(fault: Fault, answer: Response, clock: Clock, send: Send) -> int:
-    """Send the head of an answer, and its body cut short or a byte at a time."""
-    body = bytes(answer.body)
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
-    if fault.do == "truncate":
-        await send({"type": "http.response.body", "body": body[: fault.length], "more_body": True})
-        await clock.sleep(0.01)
-        _abort(send)
-        return answer.status_code
-    for index in range(len(body)):
-        await send({"type": "http.response.body", "body": body[index : index + 1], "more_body": True})
-        await clock.sleep(fault.seconds)
-    await send({"type": "http.response.body", "body": b""})
-    return answer.status_code
-
-
-def _abort(send: Send) -> None:
-    """Cut the connection below HTTP. ASGI has no word for it, so this reaches for the server's transport."""
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if transport is None:
-        raise FaultError("this server gives no access to its transport")
-    transport.abort()

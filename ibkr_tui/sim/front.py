@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ibkr_tui.sim.acts import perform
 from ibkr_tui.sim.calls import Call, Endpoint, Problem, answer
-from ibkr_tui.sim.faults import Exchange, deliver
 from ibkr_tui.sim.gateway import ALIAS, is_offered, present_login
 from ibkr_tui.sim.logins import Login
 from ibkr_tui.sim.oauth import Refused, Signed
 from ibkr_tui.sim.rest import accounts, contracts, marketdata, orders, portfolio, previews, session, trading
 from ibkr_tui.sim.simulator import Simulator
+from ibkr_tui.sim.spoiling import Exchange, deliver
 
 PREFIX = "/v1/api"
 MINT = "/oauth/live_session_token"
@@ -47,6 +48,8 @@ class Front:
         prefix = ALIAS if self._sim.options.gateway and scope["path"].startswith(ALIAS) else PREFIX
         path = scope["path"].removeprefix(prefix).rstrip("/") or "/"
         body = await request.body()
+        for act in self._sim.faults.acts(request.method, path):
+            perform(self._sim, act)
         fault = self._sim.faults.pick(request.method, path)
         if fault is not None:
             response = self._dispatch(request, sent_path, path, body) if fault.needs_answer else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from ibkr_tui.sim.clock import Clock
-from ibkr_tui.sim.faults import HTML
+from ibkr_tui.sim.spoiling import HTML
 
 
 @dataclass

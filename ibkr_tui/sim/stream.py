@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ibkr_tui.sim.logins import Login
 from ibkr_tui.sim.rest.accounts import accounts_payload
+from ibkr_tui.sim.spoiling import FrameSpoiler
 from ibkr_tui.sim.subscriptions import Subscriptions
 from ibkr_tui.sim.text import to_json
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ibkr_tui.sim.simulator import Simulator
 
 HEARTBEAT_S = 10.0
+TRANSPORT = "ibkr_tui.transport"
 PUBLISH_S = 0.25
 _COOKIE = re.compile(r'(?:^|;\s*)api=("?\{[^}]*\}"?|[^;]*)')
 _SESSION = re.compile(r'"?session"?\s*:\s*\\?"?([0-9a-fA-F]+)')
@@ -89,6 +91,7 @@ class Stream:
         self.silent = False
         self.text_frames = False
         self._websocket = websocket
+        self._spoiler = FrameSpoiler()
         self._outbox: asyncio.Queue[dict[str, Any] | str | int] = asyncio.Queue()
         self.subscriptions = Subscriptions(sim, login, self.send)
 
@@ -115,6 +118,12 @@ class Stream:
     def close(self, code: int) -> None:
         """Close the connection with a code, after what is queued."""
         self._outbox.put_nowait(code)
+
+    def abort(self) -> None:
+        """Cut the connection without a closing frame, as a network does."""
+        transport = self._websocket.scope.get(TRANSPORT)
+        if transport is not None:
+            transport.abort()
 
     def session_changed(self) -> None:
         """Tell the client about its session, as after ``ssodh/init``."""
@@ -147,11 +156,22 @@ class Stream:
             if self.silent and not (isinstance(frame, dict) and "hb" in frame):
                 continue
             content = frame.encode() if isinstance(frame, str) else to_json(frame)
-            self.sim.statistics.ws_frames += 1
-            if self.text_frames:
-                await self._websocket.send_text(content.decode())
-            else:
-                await self._websocket.send_bytes(content)
+            topic = str(frame.get("topic", "")) if isinstance(frame, dict) else ""
+            for spoilt in await self._spoil(topic, content):
+                self.sim.statistics.ws_frames += 1
+                if self.text_frames:
+                    await self._websocket.send_text(spoilt.decode("utf-8", "replace"))
+                else:
+                    await self._websocket.send_bytes(spoilt)
+
+    async def _spoil(self, topic: str, content: bytes) -> list[bytes]:
+        """What the fault script makes of a frame."""
+        fault = self.sim.faults.pick_frame(topic)
+        if fault is not None and fault.do == "delay":
+            await self.sim.clock.sleep(fault.seconds)
+        if fault is not None and fault.do == "drop-socket":
+            self.abort()
+        return self._spoiler.spoil(fault, content)
 
     async def _beat(self) -> None:
         while True:
