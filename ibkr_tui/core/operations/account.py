@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
-from ibkr_tui.core.operations.arguments import GetActivities, Nothing
+from ibkr_tui.core.operations.arguments import GetActivities, Nothing, WhichInstrument
 from ibkr_tui.core.operations.prerequisites import Prerequisites
 from ibkr_tui.core.orders.wire import fill_row
+from ibkr_tui.core.portfolio.performance import MOST_DAYS as MOST_BOOKED
+from ibkr_tui.core.portfolio.performance import booked_fill
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Fill
 from ibkr_tui.model.portfolio import AccountSummary, LedgerLine, Pnl, Position
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_DAYS: Final = 7
 AS_FRESH_AS: Final = 1.0
+PNL_TRIES: Final = 3
 
 
 def account_operations(broker: Broker) -> list[Operation[Any]]:
@@ -28,7 +32,13 @@ def account_operations(broker: Broker) -> list[Operation[Any]]:
         Operation("get_ledger", read, Nothing, do.get_ledger, "Cash and values by currency."),
         Operation("get_pnl", read, Nothing, do.get_pnl, "Daily and open profit and loss."),
         Operation("get_positions", read, Nothing, do.get_positions, "Every position, shorts included."),
-        Operation("get_activities", read, GetActivities, do.get_activities, "Trades of the last days, at most seven."),
+        Operation(
+            "get_activities",
+            read,
+            GetActivities,
+            do.get_activities,
+            "Trades of the last days: 7, or 90 of one instrument.",
+        ),
     ]
 
 
@@ -54,7 +64,9 @@ class AccountHandlers:
         await self._first.ready()
         account = self._broker.profile.account_id
         table = self._broker.tables["pnl"]
-        if table.get(account) is None:
+        for _ in range(PNL_TRIES):  # the first answer of a session can be empty (reference 4.2)
+            if table.get(account) is not None:
+                break
             self._broker.pnl.merge(await self._broker.reads.pnl())
         row = table.get(account)
         if not isinstance(row, Pnl):
@@ -66,10 +78,30 @@ class AccountHandlers:
         return await self._broker.portfolio.read_positions()
 
     async def get_activities(self, arguments: GetActivities, caller: Caller) -> list[Fill]:
-        if arguments.days > MOST_DAYS:
-            raise BrokerError("BAD_ARGUMENT", f"IBKR gives the trades of at most {MOST_DAYS} days")
+        which = WhichInstrument(arguments.symbol, arguments.conid, arguments.sec_type, arguments.exchange)
+        is_one = bool(which.symbol) or which.conid is not None
+        if arguments.days > MOST_BOOKED:
+            raise BrokerError("BAD_ARGUMENT", f"days: IBKR gives the trades of at most {MOST_BOOKED} days")
+        if arguments.days > MOST_DAYS and not is_one:
+            raise BrokerError(
+                "BAD_ARGUMENT",
+                f"days: IBKR gives the trades of at most {MOST_DAYS} days at once, and of {MOST_BOOKED} for one instrument",
+                user_action=f"Ask for {MOST_DAYS} days, or name the instrument: symbol=… or conid=….",
+            )
         await self._first.ready()
-        rows = await self._broker.reconciler.trades(arguments.days)
+        conid = (await self._first.instrument(which)).conid if is_one else None
+        rows = await self._broker.reconciler.trades(min(arguments.days, MOST_DAYS))
         fills = [fill for row in rows if (fill := fill_row(row)) is not None]
         mine = [fill for fill in fills if fill.account in {"", self._broker.profile.account_id}]
-        return sorted(mine, key=lambda fill: fill.at, reverse=True)
+        found = [fill for fill in mine if conid in {None, fill.conid}]
+        if arguments.days > MOST_DAYS and conid is not None:
+            found += await self._booked(conid, arguments.days, before=min((f.at.date() for f in found), default=None))
+        return sorted(found, key=lambda fill: fill.at, reverse=True)
+
+    async def _booked(self, conid: int, days: int, before: date | None) -> list[Fill]:
+        """Older trades by the day, as they were booked. Days that the trades tell are left to them."""
+        instrument = await self._broker.contracts.instrument(conid)
+        first = self._broker.clock.now().date() - timedelta(days=MOST_DAYS - 1)
+        bookings = await self._broker.reports.transactions(conid, instrument.currency or "USD", days)
+        until = min(first, before) if before else first
+        return [fill for booking in bookings if (fill := booked_fill(booking, instrument, until)) is not None]

@@ -15,9 +15,9 @@ import pytest_asyncio
 from ibkr_tui.core.broker import Broker
 from ibkr_tui.core.config import load
 from ibkr_tui.core.dispatch import Caller
-from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import OrderState
+from tests.core.hasty_clock import HastyClock
 
 PERSON = Caller("app", "face-1", True)
 
@@ -63,7 +63,7 @@ class Desk:
 async def run_broker(simulator: Any, state: Path, **changes: Any) -> AsyncIterator[Desk]:
     """A broker on the simulator's paper account until the block ends."""
     profile = msgspec.structs.replace(load(simulator.config, {}, "paper").profile, **changes)
-    broker = Broker(profile, state, SystemClock(), "0.1.0")
+    broker = Broker(profile, state, HastyClock(), "0.1.0")
     task = asyncio.create_task(broker.run())
     try:
         yield Desk(broker)
