@@ -55,11 +55,14 @@ class Call:
 
     @property
     def account(self) -> str:
-        return self.login.user.account
+        """The selected account."""
+        return self.login.account
 
     @property
     def portfolio(self) -> Portfolio:
-        return self.sim.broker.portfolios[self.account]
+        """The account of the path, where there is one, else the selected one."""
+        named = self.params.get("account", self.account)
+        return self.sim.broker.portfolios[named if named in self.login.user.accounts else self.account]
 
     def json(self) -> Any:
         """The body as JSON; bad JSON is a 400, no body an empty object."""

@@ -39,6 +39,9 @@ class Instrument:
     strike: Decimal | None = None
     right: str = ""
     feed: str = "RpB"
+    # From this price on the increment is ``wide`` ticks instead of one (options outside the penny programme).
+    wide_from: Decimal | None = None
+    wide: int = 1
 
     @property
     def is_us(self) -> bool:
@@ -49,6 +52,18 @@ class Instrument:
         """Digits behind the point in a price."""
         exponent = self.tick.normalize().as_tuple().exponent
         return max(0, -int(exponent))
+
+    def grain(self, ticks: float) -> int:
+        """The price increment at a price, both in ticks."""
+        return self.wide if self.wide_from is not None and ticks * float(self.tick) >= float(self.wide_from) else 1
+
+    @property
+    def increments(self) -> list[tuple[Decimal, Decimal]]:
+        """Price increments: from which price on, which increment."""
+        steps = [(Decimal(0), self.tick)]
+        if self.wide_from is not None:
+            steps.append((self.wide_from, self.tick * self.wide))
+        return steps
 
     @property
     def local_symbol(self) -> str:

@@ -35,6 +35,13 @@ class Login:
     streams: dict[int, int] = field(default_factory=dict)
     suppressed: set[str] = field(default_factory=set)
     pending: Pending | None = None
+    selected: str = ""
+    searched: set[str] = field(default_factory=set)
+
+    @property
+    def account(self) -> str:
+        """The account this login works with: the one it has switched to, else the user's first."""
+        return self.selected or self.user.account
 
     def begin_brokerage(self) -> None:
         """A brokerage session starts: everything that is warmed up a session is cold again."""
@@ -43,6 +50,7 @@ class Login:
         self.sor_muted = False
         self.snapshots.clear()
         self.suppressed.clear()
+        self.searched.clear()
         self.pending = None
 
     def lose_brokerage(self, competing: bool, timed_out: bool = False) -> None:
@@ -52,7 +60,7 @@ class Login:
 
 @dataclass(eq=False)
 class User:
-    """One username: its account, its registrations and its logins. One brokerage session a username."""
+    """One username: its accounts, its registrations and its logins. One brokerage session a username."""
 
     name: str
     account: str
@@ -61,6 +69,12 @@ class User:
     logins: list[Login] = field(default_factory=list)
     active: Login | None = None
     nonces: dict[str, float] = field(default_factory=dict)
+    more_accounts: tuple[str, ...] = ()
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Every account of the user; ``account`` is the one selected at first."""
+        return (self.account, *self.more_accounts)
 
     def add_login(self, token: bytes, now: float) -> Login:
         """A new live session token; older ones go on until they expire."""

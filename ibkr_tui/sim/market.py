@@ -55,6 +55,7 @@ class Market:
         self._recorders: dict[int, Recorder] = {}
         self._venues: dict[Venue, _Clockwork] = {}
         self._moved_to = start
+        self._halts: dict[int, float] = {}
         self._listeners: list[Callable[[], None]] = []
         self._day_listeners: list[Callable[[], None]] = []
         for item in self.instruments.values():
@@ -120,8 +121,23 @@ class Market:
         for listener in self._listeners:
             listener()
 
+    def halt(self, conid: int, halted: bool, seconds: float | None = None) -> None:
+        """Halt an instrument, until it is let go or for so many exchange seconds."""
+        walk = self.walks[conid]
+        walk.halted = halted
+        walk.version += 1
+        self._halts.pop(conid, None)
+        if halted and seconds is not None:
+            self._halts[conid] = self.time.now() + seconds
+
+    def _end_halts(self, moment: float) -> None:
+        for conid in [conid for conid, until in self._halts.items() if moment >= until]:
+            self.halt(conid, False)
+
     def _step(self, moment: float, dt: float) -> None:
         self._moved_to = moment
+        if self._halts:
+            self._end_halts(moment)
         shared = self._shared.gauss(0.0, 1.0)
         phases = {venue: self._phase(work, moment) for venue, work in self._venues.items()}
         for conid, walk in self.walks.items():

@@ -7,11 +7,13 @@ from decimal import Decimal
 
 from ibkr_tui.sim.broker import Broker
 from ibkr_tui.sim.market import Market
+from ibkr_tui.sim.options import SimOptions
 from ibkr_tui.sim.portfolio import Holding, Portfolio
 from ibkr_tui.sim.tickets import Draft
 
 PAPER_EQUITY = Decimal("1024311.40")
 LIVE_EQUITY = Decimal("248615.85")
+MORE_EQUITY = Decimal("412300.00")
 
 # conid, quantity, average price
 _PAPER = (
@@ -24,6 +26,7 @@ _PAPER = (
     (684233891, 5, "7.85"),
     (495512572, 1, "4968.50"),
 )
+_MORE = ((272093, 60, "371.05"), (51529211, 400, "181.30"), (15547841, -150, "96.40"))
 _LIVE = ((265598, 50, "171.22"), (756733, 60, "452.10"), (8894, -200, "60.85"))
 # conid, side, quantity, distance of the limit from the opening price
 _ORDERS = (
@@ -33,10 +36,16 @@ _ORDERS = (
 )
 
 
-def open_accounts(market: Market, broker: Broker, paper: str, live: str, extra_positions: int = 0) -> None:
-    """Fill both accounts. ``extra_positions`` adds one share of that many more instruments (tests of paging)."""
+def open_accounts(market: Market, broker: Broker, options: SimOptions) -> None:
+    """Fill all accounts.
+
+    ``extra_positions`` adds one share of that many more instruments to the first one (tests of paging).
+    """
+    paper, live, extra_positions = options.paper_account, options.live_account, options.extra_positions
     broker.portfolios[paper] = _portfolio(market, paper, _PAPER, PAPER_EQUITY, {"EUR": Decimal("25000")})
     broker.portfolios[live] = _portfolio(market, live, _LIVE, LIVE_EQUITY, {})
+    for account in options.more_paper_accounts:
+        broker.portfolios[account] = _portfolio(market, account, _MORE, MORE_EQUITY, {})
     book = broker.portfolios[paper]
     for conid in market.instruments:
         if extra_positions <= 0:

@@ -45,7 +45,7 @@ class Simulator:
         self.time = ExchangeTime(self.clock, options.speed)
         self.market = Market(self.clock, self.time, options.seed)
         self.broker = Broker(self.clock, self.market)
-        self.faults = FaultScript(options.faults)
+        self.faults = FaultScript(options.faults, self.clock.monotonic)
         self.pacing = Pacing(options.enforce_pacing)
         self.outages = Outages(self.clock)
         self.statistics = Statistics()
@@ -54,12 +54,18 @@ class Simulator:
         self.bases: tuple[str, ...] = (PUBLIC_BASE,)
         self.issued: dict[str, Issued] = dict(zip(("paper", "live"), issue_many(2), strict=True))
         self.users = [
-            User("simpaper", options.paper_account, True, self.issued["paper"].registration),
+            User(
+                "simpaper",
+                options.paper_account,
+                True,
+                self.issued["paper"].registration,
+                more_accounts=options.more_paper_accounts,
+            ),
             User("simlive", options.live_account, False, self.issued["live"].registration),
         ]
         self.at_gateway: Login | None = None
         self.verifier = Verifier(self.clock, self.users)
-        open_accounts(self.market, self.broker, options.paper_account, options.live_account, options.extra_positions)
+        open_accounts(self.market, self.broker, options)
 
     async def run(self) -> None:
         """Move the market and the broker until cancelled."""

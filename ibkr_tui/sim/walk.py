@@ -45,10 +45,11 @@ class Walk:
         self.printed = 0
         self.halted = False
         self.frozen = False
+        self.book_state = "normal"
         self.feed = instrument.feed
         self.version = 0
         self._requote()
-        self.last = round(self.mid)
+        self.last = self._on_grain(self.mid)
         self.day = Day(self.last, self.last, self.last, self.last, 0.0)
 
     def step(self, dt: float, market: float, activity: float = 1.0) -> None:
@@ -77,12 +78,16 @@ class Walk:
 
     def _requote(self) -> None:
         draw = self._random
-        spread = self.instrument.spread + (1 if draw.random() < 0.2 else 0)
-        self.bid = max(1, math.floor(self.mid - spread / 2 + 0.5))
+        grain = self.grain
+        spread = grain * (self.instrument.spread + (1 if draw.random() < 0.2 else 0))
+        self.bid = max(1, math.floor((self.mid - spread / 2) / grain + 0.5)) * grain
         self.ask = self.bid + spread
         lot = self.instrument.lot
         self.bid_size = lot * draw.randint(1, 9)
         self.ask_size = lot * draw.randint(1, 9)
+
+    def _on_grain(self, ticks: float) -> int:
+        return max(1, round(ticks / self.grain)) * self.grain
 
     def _print(self) -> None:
         self.last = self.ask if self._random.random() < 0.5 else self.bid
@@ -104,9 +109,14 @@ class Walk:
         self.mid = max(1.0, close * (1.0 + self._random.gauss(0.0, 0.2) * self.instrument.volatility / 16))
         self._anchor = self.mid
         self._requote()
-        self.last = round(self.mid)
+        self.last = self._on_grain(self.mid)
         self.day = Day(self.last, self.last, self.last, close, 0.0)
         self.version += 1
+
+    @property
+    def grain(self) -> int:
+        """The price increment at the market's level, in ticks."""
+        return self.instrument.grain(self.mid)
 
     def price(self, ticks: int) -> Decimal:
         """A number of ticks as a price."""

@@ -31,33 +31,31 @@ _FEATURES = {
     "allowCrypto": True,
     "allowedAssetTypes": "STK,CFD,OPT,FOP,WAR,FUT,BAG,PDC,CASH,IND,BOND,BILL,FUND,SLB,News,CMDTY,CRYPTO",
 }
+_PROPERTIES = {
+    "hasChildAccounts": False,
+    "supportsCashQty": True,
+    "liteUnderPro": False,
+    "noFXConv": False,
+    "isProp": False,
+    "supportsFractions": True,
+    "allowCustomerTime": False,
+    "autoFx": False,
+}
 
 
 def accounts_payload(login: Login) -> dict[str, Any]:
     """The body of ``GET /iserver/accounts``, also the ``act`` topic's arguments."""
-    account = login.user.account
     periods: dict[str, list[str]] = {name: ["*"] for name in _ALL_PERIODS}
     periods |= {name: ["2h", "1d", "2d", "1w", "1m"] for name in ("OPT", "FOP")}
     return {
-        "accounts": [account],
-        "acctProps": {
-            account: {
-                "hasChildAccounts": False,
-                "supportsCashQty": True,
-                "liteUnderPro": False,
-                "noFXConv": False,
-                "isProp": False,
-                "supportsFractions": True,
-                "allowCustomerTime": False,
-                "autoFx": False,
-            }
-        },
-        "aliases": {account: account},
+        "accounts": list(login.user.accounts),
+        "acctProps": dict.fromkeys(login.user.accounts, _PROPERTIES),
+        "aliases": {account: account for account in login.user.accounts},
         "allowFeatures": _FEATURES,
         "chartPeriods": periods,
         "groups": [],
         "profiles": [],
-        "selectedAccount": account,
+        "selectedAccount": login.account,
         "serverInfo": SERVER,
         "sessionId": f"{login.session_id[:8]}.{login.session_id[8:16]}",
         "isFT": False,
@@ -71,17 +69,21 @@ def _accounts(call: Call) -> Any:
 
 
 def _switch(call: Call) -> Any:
+    """Work with another account of the login; its orders have to be read anew."""
     wanted = call.object().get("acctId")
     if wanted is None:
         raise Problem(400, "Bad Request: acctId required")
-    if wanted != call.account:
+    if wanted not in call.login.user.accounts:
         raise Problem(500, "unknown account")
-    return {"success": "Account already set"}
+    if wanted == call.account:
+        return {"success": "Account already set"}
+    call.login.selected = wanted
+    call.login.orders_primed = call.login.trades_primed = call.login.pnl_primed = False
+    return {"set": True, "acctId": wanted}
 
 
-def portfolio_account(login: Login) -> dict[str, Any]:
+def portfolio_account(login: Login, account: str) -> dict[str, Any]:
     """One row of ``GET /portfolio/accounts``."""
-    account = login.user.account
     return {
         "id": account,
         "PrepaidCrypto-Z": False,
@@ -112,18 +114,18 @@ def portfolio_account(login: Login) -> dict[str, Any]:
 
 def _portfolio_accounts(call: Call) -> Any:
     call.login.portfolio_accounts_read = True
-    return [portfolio_account(call.login)]
+    return [portfolio_account(call.login, account) for account in call.login.user.accounts]
 
 
 def _meta(call: Call) -> Any:
-    if call.params["account"] != call.account:
+    if call.params["account"] not in call.login.user.accounts:
         raise Problem(401)
-    return portfolio_account(call.login)
+    return portfolio_account(call.login, call.params["account"])
 
 
 def _own(call: Call) -> None:
     """``/iserver/account/{x}`` of a stranger is a 400."""
-    if call.params["account"] != call.account:
+    if call.params["account"] not in call.login.user.accounts:
         raise Problem(400, "Bad Request: unknown account")
 
 

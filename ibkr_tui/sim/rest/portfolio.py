@@ -6,17 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 from ibkr_tui.sim.calls import Call, Problem, get, post
+from ibkr_tui.sim.figures import amounts, ledger, words
 from ibkr_tui.sim.instruments import Instrument
 from ibkr_tui.sim.portfolio import Holding, Portfolio
 from ibkr_tui.sim.text import number, plain
 
-ZERO = Decimal(0)
 DOCUMENTED_PAGE = 100
 
 
 def _own(call: Call) -> None:
     """A stranger's account under /portfolio is a 401 with an empty body."""
-    if call.params["account"] != call.account:
+    if call.params["account"] not in call.login.user.accounts:
         raise Problem(401)
 
 
@@ -35,137 +35,28 @@ def _word(value: str, moment: int) -> dict[str, Any]:
     return {"amount": 0.0, "currency": None, "isNull": False, "timestamp": moment, "value": value, "severity": 0}
 
 
-def _amounts(book: Portfolio) -> dict[str, Decimal]:
-    """Money items that exist for the total and for each segment."""
-    net, initial, maintenance = book.net_liquidation, book.initial_margin, book.maintenance_margin
-    funds, excess = book.available_funds, book.excess_liquidity
-    return {
-        "netliquidation": net,
-        "equitywithloanvalue": net,
-        "totalcashvalue": book.total_cash,
-        "grosspositionvalue": book.gross,
-        "availablefunds": funds,
-        "fullavailablefunds": funds,
-        "lookaheadavailablefunds": funds,
-        "excessliquidity": excess,
-        "fullexcessliquidity": excess,
-        "lookaheadexcessliquidity": excess,
-        "initmarginreq": initial,
-        "fullinitmarginreq": initial,
-        "lookaheadinitmarginreq": initial,
-        "maintmarginreq": maintenance,
-        "fullmaintmarginreq": maintenance,
-        "lookaheadmaintmarginreq": maintenance,
-        "accruedcash": ZERO,
-        "accrueddividend": ZERO,
-        "billable": ZERO,
-        "guarantee": ZERO,
-        "incentivecoupons": ZERO,
-        "indianstockhaircut": ZERO,
-        "pasharesvalue": ZERO,
-        "physicalcertificatevalue": ZERO,
-        "postexpirationexcess": ZERO,
-        "postexpirationmargin": ZERO,
-        "totaldebitcardpendingcharges": ZERO,
-    }
-
-
 def _summary(call: Call) -> Any:
     _own(call)
     if not call.login.portfolio_accounts_read:
         return {}
-    book, moment = call.portfolio, int(call.sim.clock.now() * 1000)
-    found: dict[str, Any] = {
-        "accountcode": _word(call.account, moment),
-        "accountready": _word("true", moment),
-        "accounttype": _word("INDIVIDUAL", moment),
-        "daytradesremaining": _word("-1", moment),
-        "highestseverity": _word("", moment),
-        "lookaheadnextchange": _word("0", moment),
-        "nlvandmargininreview": _word("false", moment),
-        "whatifpmenabled": _word("true", moment),
-        "cushion": _word(f"{book.excess_liquidity / book.net_liquidation:.6f}", moment),
-        "tradingtype-s": _word("STKNOPT", moment),
-        "segmenttitle-s": _word("US Securities", moment),
-        "segmenttitle-c": _word("US Commodities", moment),
-        "segmenttitle-p": _word("Crypto at Paxos", moment),
-    }
-    for key, amount in _amounts(book).items():
-        found[key] = _money(amount, moment)
-        found[f"{key}-s"] = _money(amount, moment)
-        found[f"{key}-c"] = _money(ZERO, moment)
-        found[f"{key}-p"] = _money(ZERO, moment)
-    for key, amount in {
-        "buyingpower": book.buying_power,
-        "previousdayequitywithloanvalue": book.previous_equity,
-        "regtequity": book.net_liquidation,
-        "regtmargin": book.gross / 2,
-        "sma": book.available_funds,
-        "netliquidationuncertainty": ZERO,
-    }.items():
-        found[key] = _money(amount, moment)
-    return found
-
-
-def _ledger_row(call: Call, currency: str, cash: Decimal, rate: Decimal, only: str | None) -> dict[str, Any]:
-    book = call.portfolio
-    zeros = (
-        "commoditymarketvalue",
-        "corporatebondsmarketvalue",
-        "warrantsmarketvalue",
-        "interest",
-        "moneyfunds",
-        "funds",
-        "issueroptionsmarketvalue",
-        "tbondsmarketvalue",
-        "futureoptionmarketvalue",
-        "cashbalancefxsegment",
-        "tbillsmarketvalue",
-        "dividends",
-        "cryptocurrencyvalue",
-    )
-    futures = book.total(frozenset({"FUT"}), only)
-    return {
-        **dict.fromkeys(zeros, 0.0),
-        "settledcash": number(cash),
-        "cashbalance": number(cash),
-        "exchangerate": float(round(rate, 7)),
-        "sessionid": 1,
-        "netliquidationvalue": number(cash + book.total(currency=only)),
-        "unrealizedpnl": number(book.total_unrealized(only)),
-        "realizedpnl": number(book.realized_today if currency in ("USD", "BASE") else ZERO),
-        "stockmarketvalue": number(book.total(frozenset({"STK"}), only)),
-        "stockoptionmarketvalue": number(book.total(frozenset({"OPT"}), only)),
-        "futuremarketvalue": number(futures),
-        "futuresonlypnl": number(futures),
-        "currency": currency,
-        "acctcode": call.account,
-        "key": "LedgerList",
-        "secondkey": currency,
-        "timestamp": int(call.sim.clock.now()),
-        "severity": 0,
-    }
+    moment = int(call.sim.clock.now() * 1000)
+    found = {name.lower(): _word(text, moment) for name, text in words(call.portfolio).items()}
+    return found | {name.lower(): _money(amount, moment) for name, amount in amounts(call.portfolio).items()}
 
 
 def _ledger(call: Call) -> Any:
     _own(call)
     if not call.login.portfolio_accounts_read:
         return {}
-    book = call.portfolio
-    rows = {
-        currency: _ledger_row(call, currency, cash, call.sim.market.rate(currency), currency)
-        for currency, cash in book.cash.items()
-    }
-    rows["BASE"] = _ledger_row(call, "BASE", book.total_cash, Decimal(1), None)
-    return rows
+    rows = ledger(call.portfolio, call.sim.market, call.sim.clock.now())
+    return {currency: {name.lower(): value for name, value in row.items()} for currency, row in rows.items()}
 
 
-def _sparse_row(call: Call, item: Instrument, holding: Holding) -> dict[str, Any]:
+def _sparse_row(call: Call, book: Portfolio, item: Instrument, holding: Holding) -> dict[str, Any]:
     """The keys of a position's first read: no names, numbers where strings come later."""
-    book = call.portfolio
     average = holding.average(item.multiplier)
     return {
-        "acctId": call.account,
+        "acctId": book.account,
         "conid": item.conid,
         "contractDesc": item.description,
         "position": float(holding.quantity),
@@ -189,21 +80,21 @@ def _sparse_row(call: Call, item: Instrument, holding: Holding) -> dict[str, Any
     }
 
 
-def _row(call: Call, item: Instrument, holding: Holding) -> dict[str, Any]:
+def _row(call: Call, book: Portfolio, item: Instrument, holding: Holding) -> dict[str, Any]:
     """A whole position row."""
-    row = _sparse_row(call, item, holding)
+    row = _sparse_row(call, book, item, holding)
     rate = call.sim.market.rate(item.currency)
     derivative = item.underlying != 0
     symbol = item.symbol
     row |= {
         "strike": plain(item.strike) if item.strike else "0",
         "multiplier": float(item.multiplier if derivative else 0),
-        "baseMktValue": number(call.portfolio.market_value(item, holding) * rate),
-        "baseMktPrice": number(call.portfolio.mark(item.conid) * rate, 7),
+        "baseMktValue": number(book.market_value(item, holding) * rate),
+        "baseMktPrice": number(book.mark(item.conid) * rate, 7),
         "baseAvgCost": number(holding.average(1) * rate, 8),
         "baseAvgPrice": number(holding.average(item.multiplier) * rate, 8),
         "baseRealizedPnl": number(holding.realized * rate),
-        "baseUnrealizedPnl": number(call.portfolio.unrealized(item, holding) * rate),
+        "baseUnrealizedPnl": number(book.unrealized(item, holding) * rate),
         "time": 34,
         "chineseName": item.name,
         "allExchanges": "AMEX,NYSE,CBOE,PHLX,CHX,ARCA,ISLAND,ISE",
@@ -244,21 +135,22 @@ def _positions(call: Call) -> Any:
     rows = list(call.portfolio.open_positions())[page * size : (page + 1) * size]
     make = _row if call.login.positions_read else _sparse_row
     call.login.positions_read = True
-    return [make(call, item, holding) for item, holding in rows]
+    return [make(call, call.portfolio, item, holding) for item, holding in rows]
 
 
-def _held(call: Call) -> list[dict[str, Any]]:
+def _held(call: Call, book: Portfolio) -> list[dict[str, Any]]:
     conid = call.params["conid"]
-    return [_row(call, item, holding) for item, holding in call.portfolio.open_positions() if str(item.conid) == conid]
+    return [_row(call, book, item, held) for item, held in book.open_positions() if str(item.conid) == conid]
 
 
 def _position(call: Call) -> Any:
     _own(call)
-    return _held(call)
+    return _held(call, call.portfolio)
 
 
 def _position_everywhere(call: Call) -> Any:
-    return {call.account: _held(call)}
+    books = call.sim.broker.portfolios
+    return {account: _held(call, books[account]) for account in call.login.user.accounts}
 
 
 def _invalidate(call: Call) -> Any:

@@ -1,0 +1,1 @@
+"""The WebSocket's market and account topics, one file a kind."""
