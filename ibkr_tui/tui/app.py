@@ -76,7 +76,7 @@ class TradingApp(FramesOnly):
         self.state = DeskState(
             self.feed, watchlists, self.clock, profile=launcher.profile, kind=launcher.kind, is_demo=launcher.is_demo
         )
-        self.subscriptions = Subscriptions(self.feed, watchlists, self.clock)
+        self.subscriptions = Subscriptions(self.state)
         self._pace = Pace(self.settings.frame_s)
         self._next_second = 0.0
         self._asking: QuestionScreen | None = None
@@ -231,6 +231,7 @@ class TradingApp(FramesOnly):
         for other in self.pages:
             other.missed_link = other.missed_link or (changed.link and other is not page)
         page.frame(changed, flashes=not self._pace.is_slow)
+        self.subscriptions.look(page.looks_at(), page.looks_deep())
         if "questions" in changed.keys or changed.link:
             self._look_for_questions()
         if now >= self._next_second:

@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.health import Health, SessionState
+from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.orders import Order, OrderState
 from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.tui.feed import Feed, LinkState
+from ibkr_tui.tui.market.marks import Mark, conditions, mark
 from ibkr_tui.tui.watchlist import Watchlist, Watchlists, WatchRow
 
 WORDS: Final = {
@@ -57,6 +60,8 @@ class DeskState:
         self.kind = kind
         self.is_demo = is_demo
         self.chosen = Chosen("")
+        self.instruments: dict[int, Instrument] = {}
+        self.refused: dict[int, str] = {}
 
     @property
     def watchlist(self) -> Watchlist:
@@ -124,6 +129,21 @@ class DeskState:
         if quote.status is QuoteStatus.NO_DATA or self.feed.is_live:
             return quote.status
         return QuoteStatus.STALE
+
+    def mark(self, quote: Quote | None, problem: str = "") -> Mark:
+        """What stands beside a price, and why it is not a present one."""
+        shared = conditions(self.health, linked=self.feed.is_live)
+        if quote is None:
+            return mark(None, problem, None, shared)
+        return mark(quote.status, problem or quote.problem, self.age(quote), shared)
+
+    def mark_of(self, row: WatchRow) -> Mark:
+        """The mark of a watchlist's row; what the core said when it was asked for counts too."""
+        return self.mark(self.quote_of(row), row.problem or self.refused.get(row.conid or 0, ""))
+
+    def depth_of(self, conid: int | None) -> DepthBook | None:
+        """The book of an instrument, if one was sent."""
+        return self.feed.depth.rows.get(str(conid)) if conid is not None else None
 
     def age(self, quote: Quote | None) -> float | None:
         """Seconds since the price last changed."""

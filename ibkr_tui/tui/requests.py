@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
+from ibkr_tui.model.looks import Looks
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview, OrderTicket
 from ibkr_tui.model.performance import Performance
@@ -20,23 +22,13 @@ _PEOPLE_DEADLINE_S: Final = 600.0
 """An order may wait for ten questions of 45 seconds each, and ten answers of the broker."""
 
 
-class _Subscribed(msgspec.Struct, frozen=True):
-    conid: int | None = None
-
-
 def _named(symbol: str, conid: int | None) -> dict[str, object]:
     return {"symbol": symbol} if conid is None else {"symbol": symbol, "conid": conid}
 
 
-async def subscribe(feed: Feed, symbol: str, conid: int | None) -> int | None:
-    """Stream an instrument; its conid."""
-    found = await feed.call("subscribe_tick", _named(symbol, conid), result=_Subscribed, deadline=20)
-    return found.conid
-
-
-async def unsubscribe(feed: Feed, symbol: str, conid: int | None) -> None:
-    """Let a stream go."""
-    await feed.call("unsubscribe", _named(symbol, conid))
+async def look_at(feed: Feed, quotes: Sequence[int], depth: Sequence[int]) -> Looks:
+    """Say everything that can be seen; the answer names what streams, and what found no place."""
+    return await feed.call("look_at", {"quotes": list(quotes), "depth": list(depth)}, result=Looks, deadline=20)
 
 
 async def bars(feed: Feed, symbol: str, conid: int | None, period: str, bar: str) -> list[Bar]:

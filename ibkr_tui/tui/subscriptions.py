@@ -1,65 +1,96 @@
-"""Asks the core to stream every line of the watchlist, again after each new connection, and again when it can't yet."""
+"""Tells the core what can be seen, so that it streams: the whole set, again when it changes or the link is new.
+
+A watchlist's line is a name until the core has told its listing; that is asked for first.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
-from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.tui import requests
-from ibkr_tui.tui.feed import Feed
-from ibkr_tui.tui.watchlist import Watchlist, Watchlists, WatchRow
+from ibkr_tui.tui.desk_state import DeskState
+from ibkr_tui.tui.watchlist import WatchRow
 
 _AT_ONCE: Final = 4
 _AGAIN_S: Final = 1.5
 
 
 class Subscriptions:
-    """Run one; `wake` it when a line was added or the link is back. `changed` holds keys to repaint."""
+    """`look` says what can be seen, `wake` that a line was added. `changed` holds watchlist keys to repaint."""
 
-    def __init__(self, feed: Feed, watchlists: Watchlists, clock: Clock) -> None:
-        self._feed = feed
-        self._watchlists = watchlists
-        self._clock = clock
+    def __init__(self, state: DeskState) -> None:
+        self._state = state
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._connection = 0
+        self._quotes: frozenset[int] = frozenset()
+        self._depth: frozenset[int] = frozenset()
+        self._is_told = False
         self.changed: set[str] = set()
-
-    @property
-    def _watchlist(self) -> Watchlist:
-        return self._watchlists.current
 
     def wake(self) -> None:
         """There may be something to ask for."""
         self._wake.set()
 
+    def look(self, quotes: Iterable[int], depth: Iterable[int]) -> None:
+        """These instruments can be seen from now on, and nothing else."""
+        wanted = frozenset(quotes), frozenset(depth)
+        if wanted != (self._quotes, self._depth):
+            self._quotes, self._depth = wanted
+            self._is_told = False
+            self._wake.set()
+
     async def run(self) -> None:
         """Ask until cancelled."""
+        feed = self._state.feed
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if not self._feed.is_live:
+            if not feed.is_live:
                 continue
-            if self._connection != self._feed.connections:
-                self._connection = self._feed.connections
-                for watchlist in self._watchlists.lists:
+            if self._connection != feed.connections:
+                self._connection = feed.connections
+                self._is_told = False
+                for watchlist in self._state.watchlists.lists:
                     watchlist.begin_again()
             async with asyncio.TaskGroup() as group:
-                for row in self._watchlist.waiting():
-                    group.create_task(self._ask(row), name=f"subscribe-{row.symbol}")
-            if self._watchlist.waiting() and self._feed.is_live:
-                await self._clock.sleep(_AGAIN_S)
+                group.create_task(self._tell(), name="look-at")
+                for row in self._state.watchlist.waiting():
+                    group.create_task(self._name(row), name=f"name-{row.symbol}")
+            if (self._state.watchlist.waiting() or not self._is_told) and feed.is_live:
+                await self._state.clock.sleep(_AGAIN_S)
                 self._wake.set()
 
-    async def _ask(self, row: WatchRow) -> None:
+    async def _tell(self) -> None:
+        """Say the whole set. What finds no place has its reason in `refused`."""
+        if self._is_told:
+            return
+        quotes, depth = self._quotes, self._depth
+        try:
+            looks = await requests.look_at(self._state.feed, sorted(quotes), sorted(depth))
+        except BrokerError as error:
+            self._is_told = not error.retryable
+            return
+        self._is_told = (quotes, depth) == (self._quotes, self._depth)
+        before, refused = self._state.refused, {one.conid: f"{one.message} ({one.code})" for one in looks.refused}
+        self._state.refused = refused
+        self._repaint({*before, *refused})
+
+    def _repaint(self, conids: set[int]) -> None:
+        self.changed |= {key for key, row in self._state.watchlist.rows.items() if row.conid in conids}
+
+    async def _name(self, row: WatchRow) -> None:
         async with self._slots:
+            watchlist = self._state.watchlist
             try:
-                conid = await requests.subscribe(self._feed, row.symbol, row.wanted_conid)
+                found = await requests.contract(self._state.feed, row.symbol, row.wanted_conid)
             except BrokerError as error:
                 if not error.retryable:
-                    self._watchlist.refused(row.key, error)
+                    watchlist.refused(row.key, error)
             else:
-                self._watchlist.asked(row.key, conid)
+                self._state.instruments[found.conid] = found
+                watchlist.asked(row.key, found.conid)
         self.changed.add(row.key)

@@ -15,14 +15,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from ibkr_tui.model.depth import DepthBook, DepthLevel
 from ibkr_tui.model.events import Event
 from ibkr_tui.model.health import Health, SessionState, StreamState
+from ibkr_tui.model.increments import PENNY, IncrementStep
 from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.log import LogPage
+from ibkr_tui.model.looks import Looks
 from ibkr_tui.model.orders import Order, OrderPreview, OrderState, OrderType, Question, Side, Tif
 from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
 from ibkr_tui.model.quotes import Bar, MarketHours, Quote, QuoteStatus
 from ibkr_tui.model.table import TableDelta
+from ibkr_tui.model.tape import Print
 from ibkr_tui.tui.app import TradingApp
 from ibkr_tui.tui.feed import Feed, LinkState
 from ibkr_tui.tui.launcher import Attachment
@@ -231,6 +235,36 @@ class Scene:
         instrument = Instrument(265598, "AAPL", "AAPL", "Apple Inc", "STK", "NASDAQ", "USD")
         return msgspec.structs.replace(instrument, **changes)
 
+    def listed(self, asked: Mapping[str, Any]) -> Instrument:
+        """The instrument of a conid or a symbol, as the board has it."""
+        conids = {str(row[0]): int(row[1]) for row in BOARD}
+        conid = asked.get("conid") or conids.get(asked.get("symbol", "AAPL"), 1)
+        symbol = next((name for name, known in conids.items() if known == conid), asked.get("symbol", "AAPL"))
+        named = {"conid": conid, "symbol": symbol, "description": symbol}
+        increments = PENNY if symbol != "EUR.USD" else (IncrementStep(D(0), D("0.00005")),)
+        return self.instrument() if conid == 265598 else self.instrument(name=symbol, increments=increments, **named)
+
+    @staticmethod
+    def book(conid: int = 265598, price: str = "189.43", tick: str = "0.01", **changes: Any) -> DepthBook:
+        """Five levels a side around a price, each larger than the one before."""
+        middle, step = D(price), D(tick)
+        sizes = (400, 800, 1200, 300, 2100)
+        bids = tuple(DepthLevel(middle - step * (at + 1), D(size)) for at, size in enumerate(sizes))
+        asks = tuple(DepthLevel(middle + step * (at + 1), D(size - 100)) for at, size in enumerate(sizes))
+        book = DepthBook(conid, "AAPL", bids, asks, QuoteStatus.LIVE, at=NOW, changed_mono=1000.0)
+        return msgspec.structs.replace(book, **changes)
+
+    @staticmethod
+    def prints(conid: int = 265598, price: str = "189.43", count: int = 30) -> tuple[Print, ...]:
+        """A tape that goes up and down by a tick, oldest first."""
+        made, last = [], D(price) - D("0.05")
+        for number in range(count):
+            tick = (1, -1, 0, 1)[number % 4] if number < count - 1 else 1
+            last += D("0.01") * tick
+            at = NOW - timedelta(seconds=(count - number) * 2)
+            made.append(Print(conid, "AAPL", at, last, D(100 * (1 + number % 5)), tick))
+        return tuple(made)
+
     @staticmethod
     def listings() -> list[Listing]:
         return [
@@ -288,16 +322,16 @@ class Scene:
                 ),
             },
         )  # fmt: skip
+        feed.rows("depth", {"265598": self.book()})
+        feed.accept(LogPage("tape", 1, self.prints()))
         feed.event(Event(NOW, "filled SELL 50 SPY @ 501.77"))
 
     def answers(self, feed: HandFeed) -> None:
         """What a healthy core would say."""
-        conids = {str(row[0]): int(row[1]) for row in BOARD}
         feed.answers |= {
-            "subscribe_tick": lambda a: {"conid": a.get("conid") or conids.get(a["symbol"], 1)},
-            "unsubscribe": {},
+            "look_at": lambda a: Looks(tuple(a["quotes"]), tuple(a["depth"])),
             "get_bars": lambda _: self.bars(),
-            "get_contract": lambda _: self.instrument(),
+            "get_contract": self.listed,
             "search_contracts": lambda _: self.listings(),
             "preview_order": lambda _: self.preview(),
             "place_order": lambda _: self.order("t9"),

@@ -104,21 +104,21 @@ async def test_an_empty_account_has_its_sentences(drive: Any) -> None:
 
 async def test_a_symbol_without_data_says_why(drive: Any) -> None:
     async with drive() as desk:
-        desk.feed.answers["subscribe_tick"] = lambda a: BrokerError("SYMBOL_NOT_FOUND", f"no listing of {a['symbol']}")
+        desk.feed.answers["get_contract"] = lambda a: BrokerError("SYMBOL_NOT_FOUND", f"no listing of {a['symbol']}")
         desk.app.state.watchlist.add("NOPE")
         desk.app.desk.watch_board.show(list(desk.app.state.watchlist.rows))
         desk.app.subscriptions.wake()
         await desk.press("end")
-        await desk.until(lambda: desk.feed.called("subscribe_tick"), "a subscription")
+        await desk.until(lambda: desk.feed.called("get_contract"), "its listing")
         await desk.frame()
         assert "no listing of NOPE" in desk.line("▸NOPE")
         assert "NO DATA" in desk.line("▸NOPE")
 
 
-async def test_a_core_that_is_not_ready_is_asked_again(drive: Any) -> None:
+async def test_a_core_that_is_not_ready_is_asked_again(drive: Any, scene: Any) -> None:
     async with drive() as desk:
         answers = iter([BrokerError("IBKR_NO_SESSION", "not yet")] * 3)
-        desk.feed.answers["subscribe_tick"] = lambda a: next(answers, {"conid": 7})
+        desk.feed.answers["get_contract"] = lambda a: next(answers, scene.instrument(conid=7))
         desk.app.state.watchlist.add("LATE")
         desk.app.subscriptions.wake()
         await desk.until(lambda: desk.app.state.watchlist.rows["LATE"].conid == 7, "the listing of LATE")
@@ -267,9 +267,13 @@ async def test_what_the_core_complains_of_stays(drive: Any, scene: Any) -> None:
 
 async def test_remove_takes_a_symbol_off_and_lets_it_go(drive: Any) -> None:
     async with drive() as desk:
-        await desk.press("end", "minus")
+        await desk.press("end")
+        await desk.frame()
+        await desk.until(lambda: 72063691 in desk.feed.called("look_at")[-1]["quotes"], "a look at BRK.B")
+        await desk.press("minus")
         assert "BRK.B" not in desk.app.state.watchlist.rows
-        await desk.until(lambda: desk.feed.called("unsubscribe"), "unsubscribe")
+        await desk.frame()
+        await desk.until(lambda: 72063691 not in desk.feed.called("look_at")[-1]["quotes"], "BRK.B let go")
 
 
 async def test_help_explains_the_focused_pane_and_every_key(drive: Any) -> None:

@@ -12,9 +12,10 @@ import pytest
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import OrderState
 from ibkr_tui.tui.feed import LinkState
-from ibkr_tui.tui.screens.ticket import Stage, TicketScreen
+from ibkr_tui.tui.screens.ticket import TicketScreen
 from ibkr_tui.tui.screens.welcome import WelcomeApp
 from ibkr_tui.tui.settings import UiSettings
+from ibkr_tui.tui.trade.sheet import Stage
 
 Before = Callable[[Any], Awaitable[None]]
 SIZES = [(80, 24), (120, 40)]
@@ -32,7 +33,7 @@ async def charted(pilot: Any) -> None:
     app = pilot.app
     app.clock.advance(1)
     app._frame()
-    while app.feed.is_live and (app.desk._charted != app.state.chosen or not app.desk.chart.bars):
+    while app.feed.is_live and (app.desk.chart.charted != app.state.chosen or not app.desk.chart.bars):
         await pilot.pause()
     await ended(pilot, "bars")
 
@@ -99,7 +100,7 @@ async def fill_in(pilot: Any, stage: Stage) -> None:
     await pilot.press(*"100", "enter")
     screen = pilot.app.screen
     assert isinstance(screen, TicketScreen)
-    while screen.stage is not stage:
+    while screen.panel.stage is not stage:
         await pilot.pause()
     for field in screen.query("Input"):
         field.cursor_blink = False
@@ -130,7 +131,7 @@ def test_a_refusal(look: Any) -> None:
     async def before(pilot: Any) -> None:
         pilot.app.feed.answers["preview_order"] = BrokerError("RISK_LEVERAGE", words)
         await fill_in(pilot, Stage.EDITING)
-        while not pilot.app.screen._answer:
+        while not pilot.app.screen.panel.answer:
             await pilot.pause()
 
     assert look((80, 24), before)
@@ -142,7 +143,7 @@ def test_an_unknown_outcome(look: Any) -> None:
         await fill_in(pilot, Stage.PREVIEWED)
         pilot.app.clock.advance(1)
         await pilot.press("y")
-        while pilot.app.screen.stage is not Stage.UNKNOWN:
+        while pilot.app.screen.panel.stage is not Stage.UNKNOWN:
             await pilot.pause()
 
     assert look((80, 24), before)

@@ -20,8 +20,8 @@ async def test_typing_finds_and_enter_adds(drive: Any, scene: Any) -> None:
         await desk.pilot.press("down", "enter")
         await desk.until(lambda: desk.app.screen is desk.app.desk, "the desk")
         assert desk.app.desk.watch_board.selected == "AAPL#273982664"
-        await desk.until(lambda: desk.feed.called("subscribe_tick"), "the subscription")
-        assert {"symbol": "AAPL", "conid": 273982664} in desk.feed.called("subscribe_tick")
+        wanted = {"symbol": "AAPL", "conid": 273982664}
+        await desk.until(lambda: wanted in desk.feed.called("get_contract"), "the listing")
         again = Remembered(desk.app.remembered.folder)
         assert 273982664 in {watched.conid for watched in again.memory.watchlists[0].symbols}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -32,19 +32,16 @@ from ibkr_tui.tui.screens.confirmations import (
 from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.screens.search import SearchScreen
 from ibkr_tui.tui.screens.ticket import TicketScreen
-from ibkr_tui.tui.screens.ticket_form import TicketForm
 from ibkr_tui.tui.screens.typed_word import DONE
 from ibkr_tui.tui.subscriptions import Subscriptions
+from ibkr_tui.tui.trade.form import fresh_form
 from ibkr_tui.tui.widgets.board import Board
-from ibkr_tui.tui.widgets.chart import SIZES, Chart
-from ibkr_tui.tui.widgets.inside_panel import InsidePanel
+from ibkr_tui.tui.widgets.chart import Chart
+from ibkr_tui.tui.widgets.depth_pane import DepthPane
 from ibkr_tui.tui.widgets.order_board import OrderBoard
 from ibkr_tui.tui.widgets.painted import Painted
 from ibkr_tui.tui.widgets.position_board import PositionBoard
 from ibkr_tui.tui.widgets.quote_board import QuoteBoard
-
-_CHART_EVERY_S: Final = 0.2
-_HISTORY_PAUSE_S: Final = 0.15
 
 
 class DeskScreen(Page):
@@ -59,12 +56,11 @@ class DeskScreen(Page):
     def __init__(self, state: DeskState, subscriptions: Subscriptions, keys: Mapping[str, str]) -> None:
         super().__init__(state, keys)
         self._subscriptions = subscriptions
-        self._charted: Chosen | None = None
         self.watch_board = QuoteBoard(id="watchlist")
         self.position_board = PositionBoard(id="positions")
         self.order_board = OrderBoard(id="orders")
         self.chart = Chart(id="chart")
-        self.inside = InsidePanel(id="inside")
+        self.inside = DepthPane(id="inside")
 
     def compose(self) -> ComposeResult:
         yield self.status
@@ -80,12 +76,39 @@ class DeskScreen(Page):
         yield self.keys_bar
 
     def on_mount(self) -> None:
-        self.watch_board.entitle(Content("Watchlist"))
-        self.watch_board.show(list(self.state.watchlist.rows))
+        self._show_list()
         self.position_board.retitle()
         self.order_board.retitle()
         self.watch_board.focus()
         self._choose_selected(self.watch_board)
+
+    def _show_list(self) -> None:
+        """The current list; its name stands in the border where there are several."""
+        lists = self.state.watchlists
+        name = f" · {lists.current.name}" if len(lists.lists) > 1 else ""
+        self.watch_board.entitle(Content(f"Watchlist{name}"))
+        self.watch_board.show(list(lists.current.rows))
+
+    def resume(self) -> None:
+        """Another page may have chosen another list, or another instrument."""
+        self._show_list()
+        known = self.state.watchlist.key_of(self.state.chosen.conid or 0)
+        if known is not None and self.board is self.watch_board:
+            self.watch_board.select(known)
+        super().resume()
+
+    def looks_at(self) -> set[int]:
+        """The instruments that can be seen, and the chosen one."""
+        rows = self.state.watchlist.rows
+        seen = {rows[key].conid for key in self.watch_board.visible_keys() if key in rows}
+        seen |= {int(key) for key in self.position_board.visible_keys()}
+        orders = self.state.feed.orders.rows
+        seen |= {orders[key].conid for key in self.order_board.visible_keys() if key in orders}
+        return {conid for conid in (*seen, self.state.chosen.conid) if conid}
+
+    def looks_deep(self) -> set[int]:
+        """The instrument whose depth stands here."""
+        return {self.state.chosen.conid} if self.state.chosen.conid else set()
 
     @property
     def board(self) -> Board:
@@ -111,6 +134,9 @@ class DeskScreen(Page):
             self.order_board.paint_keys(keys["orders"])
             self.order_board.retitle()
             self.keys_bar.paint()
+            self.chart.paint()
+        if str(self.state.chosen.conid) in keys.get("depth", ()):
+            self.inside.paint()
         super().frame(changed, flashes=flashes)
 
     def _frame_quotes(self, conids: set[str], *, flashes: bool) -> None:
@@ -120,17 +146,9 @@ class DeskScreen(Page):
         self._subscriptions.changed.clear()
         self.watch_board.frame(touched, flashes=flashes)
         self._name_chosen()
-        chosen = self.state.chosen.conid
-        if chosen is not None and str(chosen) in conids:
-            quote = self.state.quote(chosen)
+        self.chart.tick(conids)
+        if str(self.state.chosen.conid) in conids:
             self.inside.paint()
-            if quote is not None:
-                self.chart.follow(quote)
-            now = self.state.clock.monotonic()
-            if now - self.chart.drawn >= _CHART_EVERY_S:
-                self.chart.drawn = now
-                self.chart.paint()
-                self.chart.retitle()
 
     def _frame_positions(self, keys: Mapping[str, set[str]]) -> None:
         touched = keys.get("positions", set()) | keys.get("quotes", set())
@@ -143,7 +161,7 @@ class DeskScreen(Page):
         """Everything may be stale, or fresh again."""
         self._subscriptions.wake()
         if self.state.feed.is_live:
-            self._charted = None  # the chart may have a gap
+            self.chart.charted = None  # there may be a gap
         for painter in self.painters:
             painter.paint()
         self._titles()
@@ -202,38 +220,14 @@ class DeskScreen(Page):
 
     def _name_chosen(self) -> None:
         """The core has named the listing of a symbol that was chosen before it was known."""
-        if self.state.chosen.conid is None or self._charted != self.state.chosen:
+        if self.state.chosen.conid is None or self.chart.charted != self.state.chosen:
             self._choose_selected(self.board)
             self._show_chosen()
 
     def _show_chosen(self) -> None:
-        chosen = self.state.chosen
-        if chosen.conid is None or not self.state.feed.is_live:
-            self.chart.retitle()
-            return
-        if self._charted == chosen:
-            return
-        self._charted = chosen
-        self.chart.begin("Loading bars…")
-        self.chart.retitle()
+        self.chart.choose()
         self.inside.paint()
         self.inside.retitle()
-        self.load_bars(chosen)
-
-    @work(exclusive=True, group="bars", name="bars", exit_on_error=False)
-    async def load_bars(self, chosen: Chosen) -> None:
-        """History of the chosen instrument, after a pause in which a held arrow key moves on."""
-        await self.state.clock.sleep(_HISTORY_PAUSE_S)
-        size = self.chart.bar_size
-        try:
-            bars = await requests.bars(self.state.feed, chosen.symbol, chosen.conid, size.period, size.bar)
-        except BrokerError as error:
-            self.chart.begin(f"No chart: {clean(error.message)} ({error.code}). {error.user_action}")
-            if error.retryable:
-                await self.state.clock.sleep(3)
-                self._charted = None
-            return
-        self.chart.show(bars)
 
     # actions
 
@@ -265,7 +259,7 @@ class DeskScreen(Page):
             return
         quote = self.state.quote(chosen.conid)
         name = clean(quote.description, limit=30) if quote is not None else chosen.symbol
-        self.app.push_screen(TicketScreen(self.state, TicketForm(chosen.symbol, chosen.conid, side), name_shown=name))
+        self.app.push_screen(TicketScreen(self.state, fresh_form(chosen.symbol, chosen.conid, side), name_shown=name))
 
     def action_open_row(self) -> None:
         """The order under the cursor, or a ticket; a held position opens to be reduced."""
@@ -345,17 +339,7 @@ class DeskScreen(Page):
         if row is not None:
             self.watch_board.show(list(self.state.watchlist.rows))
             self._choose_selected(self.watch_board)
-            self.release(row.symbol, row.conid)
             self.say(f"{row.symbol} is off the watchlist.")
-
-    @work(group="release", name="unsubscribe", exit_on_error=False)
-    async def release(self, symbol: str, conid: int | None) -> None:
-        """Let the stream go, unless a position still needs it."""
-        if self.state.position_of(conid) is None and conid is not None:
-            try:
-                await requests.unsubscribe(self.state.feed, symbol, conid)
-            except BrokerError as error:
-                self.say(clean(str(error), limit=300), Severity.WARNING)
 
     def action_row_up(self) -> None:
         self.board.move(-1)
@@ -367,14 +351,7 @@ class DeskScreen(Page):
         self.focus_next()
 
     def action_longer_bars(self) -> None:
-        self._resize_bars(1)
+        self.chart.resize_bars(1)
 
     def action_shorter_bars(self) -> None:
-        self._resize_bars(-1)
-
-    def _resize_bars(self, step: int) -> None:
-        at = max(0, min(len(SIZES) - 1, self.chart.size_at + step))
-        if at != self.chart.size_at:
-            self.chart.size_at = at
-            self._charted = None
-            self._show_chosen()
+        self.chart.resize_bars(-1)

@@ -46,6 +46,10 @@ class Page(Screen[None]):
         """The instruments whose prices can be seen on it now, and should stream."""
         return set()
 
+    def looks_deep(self) -> set[int]:
+        """The instruments whose depth can be seen on it now; they stream too."""
+        return set()
+
     def frame(self, changed: Changed, *, flashes: bool) -> None:
         """Repaint what changed, and only what can be seen of it."""
         if changed.keys.keys() & {"account", "pnl", "health"} or changed.link:
