@@ -20,6 +20,7 @@ class Scope(StrEnum):
 
     EVERYWHERE = "everywhere"
     DESK = "desk"
+    TRADE = "trade"
     POSITIONS = "positions"
     ACCOUNT = "account"
     HEALTH = "health"

@@ -13,6 +13,7 @@ import msgspec
 
 from ibkr_tui.tui.action import Action, Scope, Tier
 from ibkr_tui.tui.book.keys import BOOK_ACTIONS
+from ibkr_tui.tui.trade.keys import TICKET_ACTIONS
 
 ACTIONS: Final[tuple[Action, ...]] = (
     Action(
@@ -159,41 +160,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "save_picture",
     ),
     Action("app.quit", "q,ctrl+q", "Quit", "Leave: detach, stop or stay.", Scope.EVERYWHERE, "leave", rank=6),
-    Action(
-        "ticket.preview",
-        "enter",
-        "Preview",
-        "What the order would do: value, commission, margin, leverage. Nothing is sent.",
-        Scope.TICKET,
-        "preview",
-    ),
-    Action(
-        "ticket.send",
-        "ctrl+s,y",
-        "Send",
-        "Send the previewed order. A paste or a held key never does.",
-        Scope.TICKET,
-        "send",
-        Tier.CHANGE,
-    ),
-    Action("ticket.type", "f2", "Type", "Market or limit.", Scope.TICKET, "next_type"),
-    Action(
-        "ticket.tif",
-        "f3",
-        "Time",
-        "How long the order stands: day, until cancelled, or at once.",
-        Scope.TICKET,
-        "next_tif",
-    ),
-    Action("ticket.side", "f4", "Side", "Buy or sell.", Scope.TICKET, "other_side"),
-    Action(
-        "ticket.close",
-        "escape",
-        "Close",
-        "Back to the fields, then to the desk. An order already being sent goes on.",
-        Scope.TICKET,
-        "back",
-    ),
+    *TICKET_ACTIONS,
 )
 
 _SHOWN: Final = {

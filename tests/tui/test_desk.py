@@ -328,7 +328,7 @@ async def test_a_keymap_is_in_force_and_a_dangerous_one_is_not(drive: Any) -> No
         assert isinstance(desk.app.screen, TicketScreen)
     async with drive(settings=UiSettings(keymap={"order.sell": "b"})) as desk:
         await desk.press("b")
-        assert "BUY" in str(desk.app.screen.query_one("#box").border_title)
+        assert "BUY" in str(desk.app.screen.query_one("#ticket").border_title)
 
 
 async def test_quitting_asks_and_staying_stays(drive: Any) -> None:

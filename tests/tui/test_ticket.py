@@ -12,44 +12,45 @@ from textual.widgets import Input
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import OrderState, OrderType, Side, Tif
 from ibkr_tui.tui.feed import LinkState
-from ibkr_tui.tui.screens.ticket import Stage, TicketScreen
-from ibkr_tui.tui.screens.ticket_form import TicketForm, first_price, read_form
+from ibkr_tui.tui.screens.ticket import TicketScreen
+from ibkr_tui.tui.trade.form import TicketForm, first_price, fresh_form
+from ibkr_tui.tui.trade.panel import TicketPanel
+from ibkr_tui.tui.trade.reading import read_form
+from ibkr_tui.tui.trade.sheet import Stage
 
 D = Decimal
 
 
 def form(**changes: Any) -> TicketForm:
-    return TicketForm(
-        **{"symbol": "AAPL", "conid": 265598, "side": Side.BUY, "qty": "100", "limit_price": "189.42"} | changes
-    )
+    return fresh_form("AAPL", 265598, Side.BUY, **({"qty": "100", "limit_price": "189.42"} | changes))
 
 
 def test_a_good_form_is_a_ticket(scene: Any) -> None:
-    ticket, problems = read_form(form(), scene.instrument())
-    assert problems == {}
-    assert ticket is not None
+    reading = read_form(form(), scene.instrument())
+    assert reading.problems == {}
+    assert reading.draft is not None
+    (ticket,) = reading.draft.tickets
     assert (ticket.qty, ticket.limit_price, ticket.tif) == (D(100), D("189.42"), Tif.DAY)
 
 
 @pytest.mark.parametrize("text", ["1e3", "1,000", "１００", "NaN", "+-1", "9" * 20, "", "-5", "0", "1.5"])
 def test_a_bad_quantity_is_named_beside_its_field(scene: Any, text: str) -> None:
-    ticket, problems = read_form(form(qty=text), scene.instrument())
-    assert ticket is None
-    assert set(problems) == {"qty"}
-    assert problems["qty"][0].isupper() or problems["qty"][0] == "“"
+    reading = read_form(form(qty=text), scene.instrument())
+    assert reading.draft is None
+    assert set(reading.problems) == {(0, "qty")}
+    assert reading.of(0)["qty"][0].isupper() or reading.of(0)["qty"][0] == "“"
 
 
 def test_a_price_off_the_increment_names_the_next_ones(scene: Any) -> None:
-    _, problems = read_form(form(limit_price="189.425"), scene.instrument())
+    problems = read_form(form(limit_price="189.425"), scene.instrument()).of(0)
     assert "189.42" in problems["limit_price"]
     assert "189.43" in problems["limit_price"]
 
 
 def test_a_market_order_has_no_price(scene: Any) -> None:
-    ticket, problems = read_form(form(order_type=OrderType.MARKET, limit_price="rubbish"), scene.instrument())
-    assert problems == {}
-    assert ticket is not None
-    assert ticket.limit_price is None
+    reading = read_form(form(order_type=OrderType.MARKET, limit_price="rubbish"), scene.instrument())
+    assert reading.draft is not None
+    assert reading.draft.tickets[0].limit_price is None
 
 
 def test_the_first_price_rests_on_its_side(scene: Any) -> None:
@@ -60,31 +61,31 @@ def test_the_first_price_rests_on_its_side(scene: Any) -> None:
     assert first_price(scene.quote("EUR.USD"), Side.BUY) == "1.08405"
 
 
-async def open_ticket(desk: Any, key: str = "b") -> TicketScreen:
+async def open_ticket(desk: Any, key: str = "b") -> TicketPanel:
     await desk.press(key)
     screen = desk.app.screen
     assert isinstance(screen, TicketScreen)
-    return screen
+    return screen.panel
 
 
-async def preview(desk: Any, qty: str = "100") -> TicketScreen:
-    screen = await open_ticket(desk)
+async def preview(desk: Any, qty: str = "100") -> TicketPanel:
+    panel = await open_ticket(desk)
     await desk.pilot.press(*qty)
     await desk.press("enter")
-    await desk.until(lambda: screen.stage is Stage.PREVIEWED, "the preview")
+    await desk.until(lambda: panel.stage is Stage.PREVIEWED, "the preview")
     await desk.pilot.pause()
-    return screen
+    return panel
 
 
 async def test_it_shows_side_holding_prices_and_age(drive: Any) -> None:
     async with drive() as desk:
-        screen = await open_ticket(desk)
+        panel = await open_ticket(desk)
         await desk.until(lambda: "Apple Inc" in desk.text, "the name")
         assert "BUY · AAPL" in desk.text
         assert "hold +100 @ 180.10" in desk.text
         assert "bid 189.42  ask 189.44" in desk.text
-        assert screen.query_one("#limit_price", Input).value == "189.42"
-        assert screen.query_one("#box").has_class("buy")
+        assert panel.query_one("#limit_price", Input).value == "189.42"
+        assert panel.has_class("buy")
 
 
 async def test_enter_previews_and_one_fresh_key_sends_once(drive: Any) -> None:
@@ -116,28 +117,28 @@ async def test_a_paste_never_sends(drive: Any) -> None:
     from textual.events import Paste
 
     async with drive() as desk:
-        screen = await preview(desk)
+        panel = await preview(desk)
         desk.clock.advance(1)
         desk.app.post_message(Paste("y\ry\r" * 200))
         await desk.pilot.pause()
-        assert screen.stage is Stage.PREVIEWED
+        assert panel.stage is Stage.PREVIEWED
         assert desk.feed.called("place_order") == []
 
 
 async def test_a_change_makes_the_preview_void(drive: Any) -> None:
     async with drive() as desk:
-        screen = await preview(desk)
+        panel = await preview(desk)
         await desk.press("f2")
-        assert screen.stage is Stage.EDITING
+        assert panel.stage is Stage.EDITING
         await desk.press("ctrl+s")
         assert desk.feed.called("place_order") == []
 
 
 async def test_a_preview_runs_out(drive: Any) -> None:
     async with drive() as desk:
-        screen = await preview(desk)
+        panel = await preview(desk)
         await desk.frame(31)
-        assert screen.stage is Stage.EDITING
+        assert panel.stage is Stage.EDITING
 
 
 async def test_bad_numbers_stay_beside_their_field_and_nothing_is_asked(drive: Any) -> None:
@@ -145,7 +146,7 @@ async def test_bad_numbers_stay_beside_their_field_and_nothing_is_asked(drive: A
         await open_ticket(desk)
         await desk.pilot.press(*"1e3", "enter")
         await desk.pilot.pause()
-        assert "exponent" in desk.line("Quantity")
+        assert "exponent" in desk.line("Qty")
         assert desk.feed.called("preview_order") == []
 
 
@@ -162,12 +163,12 @@ async def test_market_hides_the_price(drive: Any) -> None:
 
 async def test_the_other_side_takes_its_own_price(drive: Any) -> None:
     async with drive() as desk:
-        screen = await open_ticket(desk)
+        panel = await open_ticket(desk)
         await desk.press("f4", "f3")
-        assert screen.form.side is Side.SELL
-        assert screen.form.tif is Tif.GTC
-        assert screen.query_one("#limit_price", Input).value == "189.44"
-        assert screen.query_one("#box").has_class("sell")
+        assert panel.form.leg.side is Side.SELL
+        assert panel.form.leg.tif is Tif.GTC
+        assert panel.query_one("#limit_price", Input).value == "189.44"
+        assert panel.has_class("sell")
 
 
 async def test_a_refusal_keeps_the_ticket_with_its_values_and_the_reason(drive: Any) -> None:
@@ -175,12 +176,12 @@ async def test_a_refusal_keeps_the_ticket_with_its_values_and_the_reason(drive: 
         desk.feed.answers["place_order"] = BrokerError(
             "IBKR_ORDER_REJECTED", "No trading permission for this [bold]product"
         )
-        screen = await preview(desk)
+        panel = await preview(desk)
         await desk.press("y")
         await desk.until(lambda: "No trading permission for this [bold]product" in desk.text, "the reason")
         assert "IBKR_ORDER_REJECTED" in desk.text
-        assert screen.stage is Stage.EDITING
-        assert screen.query_one("#qty", Input).value == "100"
+        assert panel.stage is Stage.EDITING
+        assert panel.query_one("#qty", Input).value == "100"
 
 
 async def test_a_rejected_order_is_a_refusal_too(drive: Any, scene: Any) -> None:
@@ -198,11 +199,11 @@ async def test_a_risk_refusal_stands_at_the_preview(drive: Any) -> None:
             "Leverage after this order is 4.12, the cap is 4.0",
             details={"fields": {"qty": "At most 93."}},
         )
-        screen = await open_ticket(desk)
+        panel = await open_ticket(desk)
         await desk.pilot.press(*"100", "enter")
         await desk.until(lambda: "RISK_LEVERAGE" in desk.text, "the refusal")
-        assert screen.stage is Stage.EDITING
-        assert "At most 93." in desk.line("Quantity")
+        assert panel.stage is Stage.EDITING
+        assert "At most 93." in desk.line("Qty")
 
 
 @pytest.mark.parametrize(
@@ -216,9 +217,9 @@ async def test_a_risk_refusal_stands_at_the_preview(drive: Any) -> None:
 async def test_a_lost_answer_is_unknown_and_can_never_be_sent_again(drive: Any, error: BrokerError) -> None:
     async with drive() as desk:
         desk.feed.answers["place_order"] = error
-        screen = await preview(desk)
+        panel = await preview(desk)
         await desk.press("y")
-        await desk.until(lambda: screen.stage is Stage.UNKNOWN, "the unknown state")
+        await desk.until(lambda: panel.stage is Stage.UNKNOWN, "the unknown state")
         assert "It will not be sent again." in desk.text
         await desk.press("y", "ctrl+s", "enter", "y")
         assert len(desk.feed.called("place_order")) == 1
@@ -232,10 +233,10 @@ async def test_sending_disarms_every_key(drive: Any) -> None:
             return await never
 
         desk.feed.answers["place_order"] = lambda _: hang()
-        screen = await preview(desk)
+        panel = await preview(desk)
         await desk.press("y")
         await desk.press("y", "ctrl+s", "enter", "f2", "y")
-        assert screen.stage is Stage.SENDING
+        assert panel.stage is Stage.SENDING
         assert len(desk.feed.called("place_order")) == 1
         never.cancel()
 
@@ -259,11 +260,11 @@ async def test_a_stale_price_is_said_in_the_ticket(drive: Any) -> None:
 
 async def test_letters_in_a_field_are_text(drive: Any) -> None:
     async with drive() as desk:
-        screen = await open_ticket(desk)
+        panel = await open_ticket(desk)
         await desk.pilot.press(*"sbq")
-        assert desk.app.screen is screen
-        assert screen.query_one("#qty", Input).value == "sbq"
-        assert "not a number" in desk.line("Quantity")
+        assert isinstance(desk.app.screen, TicketScreen)
+        assert panel.query_one("#qty", Input).value == "sbq"
+        assert "not a number" in desk.line("Qty")
 
 
 async def test_no_ticket_without_a_listing(drive: Any) -> None:

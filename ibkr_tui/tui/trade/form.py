@@ -136,6 +136,10 @@ class TicketForm(msgspec.Struct, frozen=True):
             size_by = SizeBy.QTY
         return msgspec.structs.replace(self, mode=mode, legs=legs, at=min(self.at, len(legs) - 1), size_by=size_by)
 
+    def of_kind(self, sec_type: str) -> TicketForm:
+        """With the fields that instruments of this kind need."""
+        return msgspec.structs.replace(self, is_future=sec_type == "FUT")
+
     # choices, by key
 
     def with_next_mode(self) -> TicketForm:

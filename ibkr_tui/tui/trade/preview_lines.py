@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from ibkr_tui.model.orders import OrderPreview, OrderTicket, OrderType
+from ibkr_tui.model.orders import OrderPreview, OrderType
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
 
 OLD_QUOTE_S = 5.0
-
-
-def order_line(ticket: OrderTicket, name: str) -> str:
-    """`BUY 100 AAPL LMT 189.42 DAY`."""
-    price = "MKT"
-    if ticket.order_type is OrderType.LIMIT and ticket.limit_price is not None:
-        price = f"LMT {ticket.limit_price:,f}"
-    return f"{ticket.side.upper()} {figures.quantity(ticket.qty)} {name} {price} {ticket.tif.upper()}"
 
 
 def preview_lines(preview: OrderPreview) -> list[Content]:

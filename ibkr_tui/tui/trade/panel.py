@@ -1,0 +1,221 @@
+"""The order ticket: fields for every kind of order, a preview that sends nothing, then one fresh key that sends.
+
+A refusal stays in it, beside the field it is about. It stands in a page or in a dialog; both hear `Done` and `Left`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, cast
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input
+
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.order_language import LanguageError, Sentence, read
+from ibkr_tui.model.orders import OrderPreview, OrderState
+from ibkr_tui.model.text import clean
+from ibkr_tui.tui import requests
+from ibkr_tui.tui.action import Scope
+from ibkr_tui.tui.actions import of_scope
+from ibkr_tui.tui.screens.choice import GuardedApp
+from ibkr_tui.tui.trade import calls, said
+from ibkr_tui.tui.trade.draft import Draft
+from ibkr_tui.tui.trade.form import fresh_form
+from ibkr_tui.tui.trade.preview_lines import preview_lines
+from ibkr_tui.tui.trade.sheet import Stage, TicketSheet
+
+_PREVIEW_LIVES_S: Final = 30.0
+_FIELD_OF: Final = {"entry_price": "limit_price"}
+
+UNKNOWN_SENTENCE: Final = (
+    "No answer came. IBKR may or may not have this order.",
+    "It will not be sent again. It stands first among the orders, UNKNOWN, until it is seen.",
+)
+
+
+class TicketPanel(TicketSheet):
+    """Previews and sends what the sheet asks for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(action.key, action.method, action.label, id=action.id, show=False) for action in of_scope(Scope.TICKET)
+    ]
+
+    class Done(Message):
+        """The order was sent and stands."""
+
+    class Left(Message):
+        """Escape was pressed where nothing more can be taken back."""
+
+    def second(self) -> None:
+        """A second has passed: ages move on, and a preview runs out."""
+        if self.stage is Stage.PREVIEWED and self._age_of_preview() > _PREVIEW_LIVES_S:
+            self.edit()
+        self.draw()
+
+    def shown_again(self) -> None:
+        """Nothing lies over the ticket any more: a preview in it can be read again from now on."""
+        if self.stage is Stage.PREVIEWED:
+            app = cast(GuardedApp, self.app)
+            app.fresh.show(app.monotonic())
+
+    def action_line(self) -> None:
+        """To the order in one line."""
+        if self.stage is Stage.PREVIEWED:
+            self.edit(focus=False)
+        self.focus_line()
+
+    def action_back(self) -> None:
+        """From the preview to the fields, from the fields out. What is being sent goes on."""
+        if self.stage is Stage.PREVIEWED:
+            self.edit()
+            self.draw()
+        else:
+            self.post_message(self.Left())
+
+    # preview and sending
+
+    @on(Input.Submitted)
+    def submitted(self, message: Input.Submitted) -> None:
+        """Enter in a field asks for the preview; in the line it fills in the fields first."""
+        if message.input.id == "line" and message.value.strip():
+            self._take_line(message.value)
+        else:
+            self.action_preview()
+
+    def _take_line(self, text: str) -> None:
+        if self.stage is not Stage.EDITING:
+            return
+        try:
+            sentence = read(text)
+        except LanguageError:
+            return  # the hint says why
+        if self.form.amends:
+            self.answer = [Content.styled("✗ A line makes a new order; leave the amendment first (Esc).", "$danger")]
+            self.draw()
+        elif sentence.orders[0].symbol != self.form.symbol.upper():
+            self.find_instrument(sentence)
+        else:
+            self._take_sentence(sentence)
+
+    def _take_sentence(self, sentence: Sentence) -> None:
+        self.form = said.to_form(sentence, self.form)
+        self.load()
+        self.action_preview()
+
+    @work(exclusive=True, group="instrument", name="instrument", exit_on_error=False)
+    async def find_instrument(self, sentence: Sentence) -> None:
+        """The listing that a line names, when it is not the one on the ticket."""
+        symbol = sentence.orders[0].symbol
+        try:
+            found = await requests.contract(self.state.feed, symbol, None)
+        except BrokerError as error:
+            self._refused(error)
+            return
+        self.instrument, self.shown = found, clean(found.description or symbol, limit=30)
+        self.form = fresh_form(symbol, found.conid, sentence.orders[0].side).of_kind(found.sec_type)
+        self._take_sentence(sentence)
+
+    def action_preview(self) -> None:
+        """Ask what the order would do."""
+        if self.stage is not Stage.EDITING:
+            return
+        reading = self.reading()
+        if reading.draft is None:
+            self._point_at(reading.problems)
+            return
+        self.stage, self.answer = Stage.ASKING, []
+        self.draw()
+        self.ask_preview(reading.draft)
+
+    def _point_at(self, problems: dict[tuple[int, str], str]) -> None:
+        """Say every problem beside its field, and go to the first one."""
+        at, field = min(problems, key=lambda place: (place[0] != self.form.at, place[0]))
+        if at != self.form.at:
+            while self.form.at != at:
+                self.form = self.form.with_next_leg()
+            self.load()
+        self.told = dict(problems)
+        if field in self.form.fields:
+            self.query_one(f"#{field}", Input).focus()
+        else:
+            self.answer = [Content.styled(f"✗ {problems[at, field]}", "$danger")]
+        self.draw()
+
+    @work(exclusive=True, group="ticket", name="preview", exit_on_error=False)
+    async def ask_preview(self, draft: Draft) -> None:
+        """The core's numbers and the broker's what-if."""
+        try:
+            preview = await calls.preview(self.state.feed, draft)
+        except BrokerError as error:
+            self._refused(error)
+            return
+        if self.stage is Stage.ASKING:
+            self._show_preview(draft, preview)
+
+    def _show_preview(self, draft: Draft, preview: OrderPreview) -> None:
+        app = cast(GuardedApp, self.app)
+        self.stage, self.draft, self.answer = Stage.PREVIEWED, draft, preview_lines(preview)
+        self._previewed_at = app.monotonic()
+        self.can_focus = True
+        self.focus()
+        self.draw()
+        self.call_after_refresh(lambda: app.fresh.show(app.monotonic()))
+
+    def _age_of_preview(self) -> float:
+        return cast(GuardedApp, self.app).monotonic() - self._previewed_at
+
+    def action_send(self) -> None:
+        """Send what was previewed, if a person has just pressed the key for it."""
+        app = cast(GuardedApp, self.app)
+        draft = self.draft
+        if self.stage is not Stage.PREVIEWED or draft is None or not app.fresh.may_confirm(app.monotonic()):
+            return
+        if self.state.account_id != self.account:
+            self.edit()
+            self.answer = [Content.styled(f"✗ The account is no longer {self.account}. Close this ticket.", "$danger")]
+            self.draw()
+            return
+        self.stage = Stage.SENDING
+        app.fresh.hide()
+        self.draw()
+        self.send(draft)
+
+    @work(group="ticket", name="place", exit_on_error=False)
+    async def send(self, draft: Draft) -> None:
+        """One call; the core sends the order once."""
+        try:
+            sent = await calls.send(self.state.feed, draft)
+        except BrokerError as error:
+            if error.code == "IBKR_ORDER_UNKNOWN" or error.details.get("outcome") == "unknown":
+                self._unknown()
+            else:
+                self._refused(error)
+            return
+        if sent.state is OrderState.UNKNOWN:
+            self._unknown()
+        elif sent.state is OrderState.REJECTED:
+            self._refused(BrokerError("IBKR_ORDER_REJECTED", sent.words or "IBKR rejected the order"))
+        else:
+            self.post_message(self.Done())
+
+    def _unknown(self) -> None:
+        self.stage = Stage.UNKNOWN
+        first, second = UNKNOWN_SENTENCE
+        self.answer = [Content.styled(f"? UNKNOWN. {first}", "bold $danger"), Content(second)]
+        self.draw()
+
+    def _refused(self, error: BrokerError) -> None:
+        """Nothing was sent, or the broker said no: the values stay, with the reason."""
+        self.edit()
+        self.answer = [
+            Content.styled(f"✗ {clean(error.message, limit=600)} ({error.code})", "$danger"),
+            Content.styled(clean(error.user_action, limit=300), "$muted"),
+        ]
+        fields = error.details.get("fields")
+        if isinstance(fields, dict):
+            found = {_FIELD_OF.get(str(name), str(name)): clean(str(text)) for name, text in fields.items()}
+            self.told = {(self.form.at, name): text for name, text in found.items()}
+        self.draw()

@@ -1,0 +1,320 @@
+"""The order ticket as a sheet to fill in: its fields and choices, what stands beside them, what each key changes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, cast
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.groups import GroupKind
+from ibkr_tui.model.increments import increment_at, round_price
+from ibkr_tui.model.instruments import Instrument
+from ibkr_tui.model.numbers import parse_entry, plain
+from ibkr_tui.model.order_language import LanguageError, read, write
+from ibkr_tui.model.orders import Side
+from ibkr_tui.tui import requests
+from ibkr_tui.tui.desk_state import DeskState
+from ibkr_tui.tui.screens.choice import GuardedApp
+from ibkr_tui.tui.trade import said, words
+from ibkr_tui.tui.trade.draft import Draft, draft_line
+from ibkr_tui.tui.trade.form import FIELDS, TicketForm, first_price
+from ibkr_tui.tui.trade.picture import TicketPicture
+from ibkr_tui.tui.trade.reading import Reading, read_form
+
+_PREVIEW_LIVES_S: Final = 30.0
+_NUDGED: Final = {"limit_price", "stop_price", "stop_loss", "take_profit"}
+_FIELD_OF: Final = {"entry_price": "limit_price"}
+
+
+class Stage(StrEnum):
+    """Where the ticket stands. Only PREVIEWED can send, and only once."""
+
+    EDITING = "editing"
+    ASKING = "asking"
+    PREVIEWED = "previewed"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+
+
+class TicketSheet(Vertical, can_focus=True):
+    """`form` is what it begins with; an empty limit price is filled from the quote."""
+
+    def __init__(self, state: DeskState, form: TicketForm, *, name_shown: str, id: str = "ticket") -> None:
+        super().__init__(id=id)
+        self.state = state
+        self.shown = name_shown
+        self.account = state.account_id
+        self.form = form
+        self.stage = Stage.EDITING
+        self.draft: Draft | None = None
+        self.instrument: Instrument | None = None
+        self._previewed_at = 0.0
+        self.answer: list[Content] = []
+        self.told: dict[tuple[int, str], str] = {}
+
+    # what stands on the screen
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="choices", markup=False)
+        with Horizontal(id="body"):
+            with Vertical(id="fields"):
+                for name in FIELDS:
+                    with Horizontal(classes="field", id=f"{name}-field"):
+                        yield Static(id=f"{name}-label", classes="label", markup=False)
+                        yield Input(self.form.value(name), id=name, compact=True, max_length=24)
+                        yield Static(id=f"{name}-note", classes="note", markup=False)
+            yield TicketPicture(id="picture")
+        yield Static(id="answer", markup=False)
+        with Horizontal(classes="field", id="line-field"):
+            yield Static("›", id="line-label", classes="label", markup=False)
+            yield Input(id="line", compact=True, max_length=300)
+        yield Static(id="hint", markup=False)
+
+    @property
+    def _is_up(self) -> bool:
+        """Whether the fields are there: not before the mount, and not while closing, when an answer may still come."""
+        return self.is_attached and bool(self.query("#hint"))
+
+    def on_mount(self) -> None:
+        self._fill_first_price()
+        self.load()
+        if self.form.conid is not None:
+            self.learn_instrument()
+
+    def begin(self, form: TicketForm, *, name_shown: str) -> None:
+        """Another ticket in the place of this one."""
+        another = form.conid != self.form.conid
+        self.form, self.shown, self.account = form, name_shown, self.state.account_id
+        self.instrument = None if another else self.instrument
+        self._fill_first_price()
+        self.edit(focus=False)
+        self.load()
+        if form.conid is not None and another:
+            self.learn_instrument()
+
+    @work(exclusive=True, group="instrument", name="instrument", exit_on_error=False)
+    async def learn_instrument(self) -> None:
+        """Name and price increments; without them the core still checks the price."""
+        try:
+            self.instrument = await requests.contract(self.state.feed, self.form.symbol, self.form.conid)
+        except BrokerError:
+            return
+        self.form = self.form.of_kind(self.instrument.sec_type)
+        self.draw()
+
+    def _fill_first_price(self) -> None:
+        if not self.form.leg.limit_price and not self.form.amends:
+            quote = self.state.quote(self.form.conid)
+            self.form = self.form.with_leg(limit_price=first_price(quote, self.form.leg.side))
+
+    def focus_first(self) -> None:
+        """Where filling in begins."""
+        self.query_one("#qty", Input).focus()
+
+    def focus_line(self) -> None:
+        """The order in one line."""
+        self.query_one("#line", Input).focus()
+
+    def load(self) -> None:
+        """The form's texts into the fields."""
+        if not self._is_up:
+            return
+        with self.prevent(Input.Changed):
+            for name in FIELDS:
+                self.query_one(f"#{name}", Input).value = self.form.value(name)
+        self.draw()
+
+    def draw(self) -> None:
+        if not self._is_up:
+            return
+        form, state = self.form, self.state
+        reading = self.reading()
+        buys = form.leg.side is Side.BUY
+        self.set_class(buys, "buy")
+        self.set_class(not buys, "sell")
+        self.border_title = words.title(state, form, self.shown, self.instrument, self.account)
+        self.border_subtitle = words.prices(state, form)
+        self.query_one("#choices", Static).update(words.choices(form))
+        self._draw_fields(reading)
+        self.query_one("#picture", TicketPicture).show(form, reading, self.instrument)
+        answer = self.query_one("#answer", Static)
+        answer.display = bool(self.answer)
+        answer.update(Content("\n").join(self.answer))
+        self.query_one("#hint", Static).update(self._hint())
+
+    def reading(self) -> Reading:
+        return read_form(self.form, self.instrument, self.state.quote(self.form.conid))
+
+    def _draw_fields(self, reading: Reading) -> None:
+        found = reading.of(self.form.at)
+        told = {field: said for (at, field), said in self.told.items() if at == self.form.at}
+        troubled = False
+        for name in FIELDS:
+            shown = name in self.form.fields
+            self.query_one(f"#{name}-field").display = shown
+            if not shown:
+                continue
+            self.query_one(f"#{name}-label", Static).update(Content(words.label(self.form, name)))
+            problem = told.get(name) or (found.get(name, "") if self.form.value(name) else "")
+            troubled = troubled or bool(problem)
+            note = Content.styled(f"✗ {problem}", "$danger") if problem else self._note(name, reading)
+            self.query_one(f"#{name}-note", Static).update(note)
+        self.query_one("#body").set_class(troubled, "troubled")
+        line = self.query_one("#line", Input)
+        line.placeholder = self._line(reading)
+
+    def _note(self, field: str, reading: Reading) -> Content:
+        if field == "qty":
+            return words.worth(self.form, reading, self.state, self.instrument)
+        if field == "ext_operator":
+            return Content.styled("who enters it (CME rule 576)", "$stale")
+        return words.distance(self.form, field, self._number(field), self.state)
+
+    def _number(self, field: str) -> Decimal | None:
+        try:
+            return parse_entry(self.form.value(field))
+        except BrokerError:
+            return None
+
+    def _line(self, reading: Reading) -> str:
+        """What could have been typed instead of the fields."""
+        if reading.draft is None or self.form.amends:
+            return "buy 100 AAPL @ 188 stop 185 target 195"
+        return write(said.from_draft(reading.draft, self.form.symbol))
+
+    def _hint(self) -> Content:
+        line = self.query_one("#line", Input)
+        if self.stage is Stage.EDITING and line.has_focus and line.value.strip():
+            try:
+                return Content.assemble(("= ", "$accent"), said.meaning(read(line.value)))
+            except LanguageError as error:
+                return Content.styled(f"✗ {error}", "$danger")
+        legs = "  F9 leg  ^n add  ^r remove" if self.form.mode is GroupKind.OCO else ""
+        legs = "  F9 trigger or child" if self.form.mode is GroupKind.OTO else legs
+        hints = {
+            Stage.EDITING: f"Enter preview  ↑↓ tick  ^l line  Esc leave{legs}",
+            Stage.ASKING: "Asking for a preview…",
+            Stage.SENDING: "Sending… it is sent once; a question of IBKR's opens here.",
+            Stage.UNKNOWN: "Esc close",
+        }
+        if self.stage is not Stage.PREVIEWED or self.draft is None:
+            return Content.styled(hints.get(self.stage, ""), "$muted")
+        sends = " amends  " if self.draft.amends else " sends  "
+        return Content.assemble(
+            ("^s", "bold $accent"), " or ", ("y", "bold $accent"), sends,
+            (draft_line(self.draft, self.shown), "bold"), ("  Esc edit", "$muted"),
+        )  # fmt: skip
+
+    # editing
+
+    @on(Input.Changed)
+    def edited(self, message: Input.Changed) -> None:
+        """A change makes any preview void."""
+        name = message.input.id or ""
+        if name in FIELDS:
+            self.form = self.form.with_value(name, message.value)
+            self.told.clear()
+            if self.stage is Stage.PREVIEWED:
+                self.edit(focus=False)
+        self.draw()
+
+    def on_descendant_focus(self) -> None:
+        self.draw()
+
+    def on_key(self, event: events.Key) -> None:
+        """Up and down move a price by one step of its increment."""
+        field = self.screen.focused.id if isinstance(self.screen.focused, Input) else None
+        if event.key in {"up", "down"} and field in _NUDGED:
+            event.stop()
+            self._nudge(str(field), 1 if event.key == "up" else -1)
+
+    def _nudge(self, field: str, steps: int) -> None:
+        quote = self.state.quote(self.form.conid)
+        try:
+            price = parse_entry(self.form.value(field))
+        except BrokerError:
+            last = quote.last if quote is not None else None
+            if last is None or self.form.value(field).strip():
+                return
+            price, steps = last, 0
+        if self.instrument is None:
+            return
+        rules = self.instrument.increments
+        moved = round_price(rules, price) + steps * increment_at(rules, price)
+        if moved > 0:
+            self.query_one(f"#{field}", Input).value = plain(moved)
+
+    def edit(self, *, focus: bool = True) -> None:
+        """Back to the fields."""
+        self.stage = Stage.EDITING
+        self.draft = None
+        self.answer = []
+        self.told.clear()
+        self.can_focus = False
+        cast(GuardedApp, self.app).fresh.hide()
+        if focus and not isinstance(self.screen.focused, Input):
+            self.focus_first()
+
+    def _choose(self, form: TicketForm) -> None:
+        if self.stage in {Stage.EDITING, Stage.PREVIEWED}:
+            hidden = self.screen.focused is not None and self.screen.focused.id not in {*form.fields, "line"}
+            self.form = form
+            self.edit()
+            self.load()
+            if hidden and isinstance(self.screen.focused, Input):
+                self.focus_first()
+
+    def action_next_mode(self) -> None:
+        """Simple, bracket, OCO, OTO; an amended order stays what it is."""
+        if not self.form.amends:
+            self._choose(self.form.with_next_mode())
+
+    def action_next_type(self) -> None:
+        """The next order type."""
+        self._choose(self.form.with_next_type())
+
+    def action_next_tif(self) -> None:
+        """The next time in force."""
+        self._choose(self.form.with_next_tif())
+
+    def action_next_size(self) -> None:
+        """Size by number, money, risk."""
+        self._choose(self.form.with_next_size())
+
+    def action_outside(self) -> None:
+        """Outside regular trading hours, or not."""
+        self._choose(self.form.with_outside_rth())
+
+    def action_trail_by(self) -> None:
+        """The trailing distance in money or per cent."""
+        self._choose(self.form.with_other_trail())
+
+    def action_next_leg(self) -> None:
+        """The next leg of a group."""
+        self._choose(self.form.with_next_leg())
+
+    def action_add_leg(self) -> None:
+        """One alternative more."""
+        self._choose(self.form.with_leg_added())
+
+    def action_remove_leg(self) -> None:
+        """One alternative less."""
+        self._choose(self.form.with_leg_removed())
+
+    def action_other_side(self) -> None:
+        """Buy or sell; an untouched price follows to the other side of the market."""
+        if self.form.amends:
+            return
+        quote = self.state.quote(self.form.conid)
+        untouched = self.form.leg.limit_price == first_price(quote, self.form.leg.side)
+        form = self.form.with_other_side()
+        if untouched:
+            form = form.with_leg(limit_price=first_price(quote, form.leg.side))
+        self._choose(form)
