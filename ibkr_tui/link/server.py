@@ -42,6 +42,7 @@ SHUTDOWN: Final = "shutdown"
 STATUS: Final = "status"
 HELLO_DEADLINE_S: Final = 5.0
 CALLS_AT_ONCE: Final = 64
+ANSWER_TAKEN_WITHIN_S: Final = 30.0
 
 
 class ServedCore(Protocol):
@@ -232,15 +233,31 @@ class _Connection:
 
     async def _answer(self, call: Call, caller: Caller, *, checked: bool) -> None:
         try:
-            self._say(Result(call.id, plain_value(await self._server._call(call, caller, checked=checked))))
+            self._say(await self._result(call, caller, checked=checked))
+            await self._taken()
+        finally:
+            self._slots.release()
+
+    async def _result(self, call: Call, caller: Caller, *, checked: bool) -> Result:
+        try:
+            return Result(call.id, plain_value(await self._server._call(call, caller, checked=checked)))
         except BrokerError as error:
-            self._say(Result(call.id, problem=_plain_problem(error)))
+            return Result(call.id, problem=_plain_problem(error))
         except Exception:
             LOGGER.exception("the operation %s failed", call.operation[:40])
             fault = BrokerError("INTERNAL", f"{call.operation[:40]} failed in the core")
-            self._say(Result(call.id, problem=fault.problem()))
-        finally:
-            self._slots.release()
+            return Result(call.id, problem=fault.problem())
+
+    async def _taken(self) -> None:
+        """Wait until the face has taken what was said: who reads no answers gets no more of them, and then none."""
+        try:
+            async with asyncio.timeout(ANSWER_TAKEN_WITHIN_S):
+                await self._writer.drain()
+        except TimeoutError:
+            LOGGER.info("a face does not read its answers: its connection is ended")
+            self._writer.transport.abort()
+        except ConnectionError:
+            LOGGER.debug("a face left before its answer came")
 
     async def _watch(self, watch: Watch) -> None:
         """Feed the watcher until it leaves. A second word of it on this connection is a fault."""

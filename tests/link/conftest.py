@@ -59,11 +59,13 @@ class FakeCore:
         self.begun = asyncio.Event()
         self.ended: asyncio.Queue[str] = asyncio.Queue()
         self.left: list[str] = []
+        self.echoes = 0
 
     def face_left(self, face_id: str) -> None:
         self.left.append(face_id)
 
     async def _echo(self, arguments: Say, caller: Caller) -> Any:
+        self.echoes += 1
         return {"text": arguments.text, "caller": caller}
 
     async def _money(self, _arguments: Nothing, _caller: Caller) -> Money:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from ibkr_tui.link import server as server_module
 from ibkr_tui.link.client import LinkClient, watch
-from ibkr_tui.link.frames import PROTOCOL, Hello, Result, core_decoder, pack, read_body
+from ibkr_tui.link.frames import PROTOCOL, Call, Hello, Result, core_decoder, pack, read_body
+from ibkr_tui.link.server import CALLS_AT_ONCE
 from ibkr_tui.model.errors import BrokerError
 
 
@@ -153,6 +155,24 @@ async def test_a_face_is_gone_when_its_last_connection_ends(served: Any, me: dic
     await second.close()
     await until(lambda: served.core.left == ["two", "one"])
     assert served.server.faces == 0
+
+
+async def test_a_face_that_reads_no_answers_costs_so_many_and_no_more(
+    served: Any, me: dict[str, Any], until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "ANSWER_TAKEN_WITHIN_S", 1.0)
+    reader, writer = await asyncio.open_unix_connection(served.path, limit=1024)
+    writer.write(pack(Hello(PROTOCOL, **me)))
+    text = "x" * 1_000_000
+    for number in range(CALLS_AT_ONCE + 10):
+        writer.write(pack(Call(number, "get_echo", {"text": text})))
+    await until(lambda: served.core.echoes >= CALLS_AT_ONCE)
+    async with await LinkClient.connect(served.path, **me) as client:
+        assert (await client.call("get_echo", {"text": "y"}))["text"] == "y", "others are not held up"
+    await until(lambda: served.server.faces == 0, 10)
+    assert served.core.echoes <= CALLS_AT_ONCE + 3  # what it had sent already may still be answered
+    writer.close()
+    del reader
 
 
 MALFORMED = {
