@@ -23,6 +23,7 @@ class Scope(StrEnum):
     TRADE = "trade"
     POSITIONS = "positions"
     ACCOUNT = "account"
+    OPTIONS = "options"
     HEALTH = "health"
     TICKET = "ticket"
 

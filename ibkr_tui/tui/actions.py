@@ -13,6 +13,7 @@ import msgspec
 
 from ibkr_tui.tui.action import Action, Scope, Tier
 from ibkr_tui.tui.book.keys import BOOK_ACTIONS
+from ibkr_tui.tui.options.keys import OPTIONS_ACTIONS
 from ibkr_tui.tui.trade.keys import TICKET_ACTIONS
 
 ACTIONS: Final[tuple[Action, ...]] = (
@@ -58,6 +59,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("chart.longer", "right_square_bracket", "Bars", "Longer bars in the chart.", Scope.DESK, "longer_bars"),
     Action("chart.shorter", "left_square_bracket", "Bars", "Shorter bars in the chart.", Scope.DESK, "shorter_bars"),
     *BOOK_ACTIONS,
+    *OPTIONS_ACTIONS,
     Action(
         "log.show",
         "l",
@@ -114,6 +116,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         rank=8,
     ),
     Action(
+        "screen.options",
+        "6",
+        "Options",
+        "The option chain of the chosen instrument: calls, puts, greeks.",
+        Scope.EVERYWHERE,
+        "show_options",
+        rank=8,
+    ),
+    Action(
         "screen.health",
         "8",
         "Health",
@@ -166,6 +177,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
 _SHOWN: Final = {
     "slash": "/",
     "less_than_sign": "<",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
     "greater_than_sign": ">",
     "minus": "-",
     "plus": "+",

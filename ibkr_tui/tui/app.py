@@ -33,6 +33,7 @@ from ibkr_tui.tui.remembered import Remembered
 from ibkr_tui.tui.screens.account import AccountScreen
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
+from ibkr_tui.tui.screens.options import OptionsScreen
 from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.screens.positions import PositionsScreen
 from ibkr_tui.tui.screens.question import GONE, YES, QuestionScreen
@@ -90,7 +91,8 @@ class TradingApp(FramesOnly):
         ledger = Ledger(self.feed, self.clock)
         self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
         self.account = AccountScreen(self.state, self.keys, ledger)
-        self.pages: tuple[Page, ...] = (self.desk, self.positions, self.account, self.health)
+        self.options = OptionsScreen(self.state, self.keys)
+        self.pages: tuple[Page, ...] = (self.desk, self.positions, self.account, self.options, self.health)
 
     def monotonic(self) -> float:
         """Seconds of the injected clock, for judging key presses."""
@@ -176,6 +178,9 @@ class TradingApp(FramesOnly):
 
     def action_show_account(self) -> None:
         self.show_page(self.account)
+
+    def action_show_options(self) -> None:
+        self.show_page(self.options)
 
     def action_show_health(self) -> None:
         self.show_page(self.health)

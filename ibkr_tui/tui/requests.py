@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from ibkr_tui.model.chains import OptionChain
 from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.looks import Looks
@@ -41,6 +42,12 @@ async def bars(feed: Feed, symbol: str, conid: int | None, period: str, bar: str
 async def ledger(feed: Feed) -> list[LedgerLine]:
     """Cash and values by currency, `BASE` first."""
     return await feed.call("get_ledger", {}, result=list[LedgerLine], deadline=20)
+
+
+async def option_chain(feed: Feed, symbol: str, conid: int | None, expiry: str, strikes: int) -> OptionChain:
+    """Contracts of `strikes` strikes around the money. `expiry` is a day, a month, or empty for the nearest day."""
+    arguments = {**_named(symbol, conid), "expiry": expiry, "rows": strikes}
+    return await feed.call("get_option_chain", arguments, result=OptionChain, deadline=90)
 
 
 async def performance(feed: Feed, period: str) -> Performance:

@@ -41,6 +41,14 @@ PANES: Final = {
         "drawn from the moment this app began to listen. The return is time-weighted, deposits taken out; IBKR gives "
         "it once in fifteen minutes.",
     ),
+    "chain": (
+        "Options",
+        "Calls at the left, puts at the right of each strike; the line with a price is where the underlying stands. "
+        "IV% is the implied volatility of the contract; where a price is not live, the word in its place says why. The "
+        "greeks are the broker's. A dot beside a strike marks a contract that the account holds. Below stand the "
+        "contract under the cursor, where a buyer breaks even, and how much of the price is time. The strikes that "
+        "can be seen stream; + reads more of them.",
+    ),
     "orders": (
         "Orders",
         "UNKNOWN orders stand first: their answer was lost and IBKR may or may not have them; they are never sent "
@@ -73,6 +81,7 @@ _SCOPES: Final = {
     Scope.DESK: "Desk",
     Scope.POSITIONS: "Positions",
     Scope.ACCOUNT: "Account",
+    Scope.OPTIONS: "Options",
     Scope.HEALTH: "Health",
     Scope.TICKET: "Ticket",
     Scope.EVERYWHERE: "Everywhere",
