@@ -115,3 +115,46 @@ def test_every_code_says_what_to_do_and_survives_the_link() -> None:
 def test_a_code_of_a_newer_core_keeps_its_words() -> None:
     problem = msgspec.structs.replace(BrokerError("INTERNAL", "from the future").problem(), code="NOT_YET_INVENTED")
     assert BrokerError.of(problem).message == "from the future"
+
+
+def typed(kind: OrderType, **prices: str | TrailBy) -> OrderTicket:
+    numbers = {name: value if isinstance(value, TrailBy) else Decimal(value) for name, value in prices.items()}
+    return msgspec.structs.replace(OrderTicket(Side.SELL, Decimal(1), "AAPL", order_type=kind), **numbers)
+
+
+@pytest.mark.parametrize(
+    "ticket",
+    [
+        typed(OrderType.STOP, stop_price="185"),
+        typed(OrderType.STOP_LIMIT, stop_price="185", limit_price="184.5"),
+        typed(OrderType.TRAIL, trail="2.005"),
+        typed(OrderType.TRAIL, trail="1.5", trail_by=TrailBy.PERCENT, stop_price="180"),
+        typed(OrderType.TRAIL_LIMIT, trail="2", limit_offset="0.10"),
+        typed(OrderType.MIDPRICE),
+        typed(OrderType.MIDPRICE, limit_price="190"),
+    ],
+)
+def test_each_type_has_its_own_prices(ticket: OrderTicket) -> None:
+    assert ticket_problems(ticket, AAPL) == []
+
+
+@pytest.mark.parametrize(
+    ("ticket", "field", "words"),
+    [
+        (typed(OrderType.STOP), "stop_price", "A stop order needs a stop price."),
+        (typed(OrderType.STOP, stop_price="185", limit_price="184"), "limit_price", "A stop order has no limit price."),
+        (typed(OrderType.STOP_LIMIT, stop_price="185"), "limit_price", "A stop-limit order needs a limit price."),
+        (typed(OrderType.STOP_LIMIT, limit_price="185"), "stop_price", "needs a stop price"),
+        (typed(OrderType.TRAIL), "trail", "needs a trailing distance"),
+        (typed(OrderType.TRAIL, trail="-1"), "trail", "more than zero"),
+        (typed(OrderType.TRAIL, trail="100", trail_by=TrailBy.PERCENT), "trail", "below 100"),
+        (typed(OrderType.TRAIL_LIMIT, trail="2"), "limit_offset", "needs a limit offset"),
+        (typed(OrderType.TRAIL_LIMIT, trail="2", limit_offset="0.105"), "limit_offset", "0.1 or 0.11"),
+        (typed(OrderType.STOP, stop_price="185.001"), "stop_price", "185 or 185.01"),
+        (typed(OrderType.MIDPRICE, trail="1"), "trail", "A midprice order has no trailing distance."),
+    ],
+)
+def test_a_price_that_is_missing_or_too_many_is_named(ticket: OrderTicket, field: str, words: str) -> None:
+    (problem,) = ticket_problems(ticket, AAPL)
+    assert problem.field == field
+    assert words in problem.message
