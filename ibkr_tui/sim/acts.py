@@ -10,6 +10,9 @@ def perform(sim: Simulator, fault: Fault) -> None:
     """Do it to everybody."""
     if fault.do == "swap-account":
         swap_accounts(sim)
+    elif fault.do == "door":
+        if sim.door is not None and fault.door is not None:
+            sim.door.set(fault.door)
     elif fault.do == "drop-socket":
         for stream in list(sim.streams):
             stream.abort()
@@ -34,3 +37,6 @@ def swap_accounts(sim: Simulator) -> None:
     """The users' accounts change places: who asks for the paper account finds the live one, and the other way round."""
     first, second = sim.users[0], sim.users[1]
     first.account, second.account = second.account, first.account
+    first.more_accounts, second.more_accounts = second.more_accounts, first.more_accounts
+    for login in (*first.logins, *second.logins):
+        login.selected = ""

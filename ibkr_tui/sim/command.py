@@ -27,6 +27,7 @@ from ibkr_tui.sim.server import run_until_signal
 @click.option("--tls", is_flag=True, help="Serve HTTPS and WSS with a self-signed certificate.")
 @click.option("--gateway", is_flag=True, help="Serve as the Client Portal Gateway does: a login page, no OAuth.")
 @click.option("--pacing", is_flag=True, help="Answer 429 beyond the documented request limits.")
+@click.option("--front-door", is_flag=True, help="Listen through a TCP relay that the control URL can break.")
 @click.option("--page-size", default=30, show_default=True, type=click.IntRange(1, 1000), help="Positions a page.")
 @click.option("--exit-with-parent", is_flag=True, help="Stop when standard input ends.")
 @click.option(
@@ -45,6 +46,7 @@ def sim(
     tls: bool,
     gateway: bool,
     pacing: bool,
+    front_door: bool,
     page_size: int,
     exit_with_parent: bool,
     out: Path,
@@ -56,7 +58,7 @@ def sim(
             script = read_script(faults.read_text(encoding="utf-8"))
         except (UnicodeDecodeError, FaultError) as error:
             raise click.BadParameter(f"{faults}: {error}", param_hint="--faults") from None
-    options = SimOptions(out, host, port, seed, speed, tls, gateway, script, pacing, page_size)
+    options = SimOptions(out, host, port, seed, speed, tls, gateway, script, pacing, page_size, front_door=front_door)
     try:
         status = asyncio.run(run_until_signal(options, exit_with_parent))
     except OSError as error:

@@ -1,26 +1,28 @@
 """The control URL: what a test asks the simulator and makes it do. Unguessable path, no OAuth.
 
-``GET state`` counters and books · ``POST faults`` add faults (``DELETE`` clears) · ``POST clock`` jump ·
-``POST market`` move, halt or freeze an instrument · ``POST ws`` do something to the open WebSockets ·
+``GET state`` counters and books · ``POST faults`` add faults, as JSON or TOML (``DELETE`` clears) · ``POST clock``
+jump · ``POST market`` move, halt or freeze instruments · ``POST ws`` do something to the open WebSockets ·
 ``POST session`` end, reset or compete for a brokerage session, maintenance · ``POST gateway`` a person logs in or out ·
 ``POST oauth`` awkward or inactive keys · ``POST pacing`` enforce limits, penalty box · ``POST orders`` questions,
-refused legs, prompts, fills (see ``desk_control``).
+refused legs, prompts, fills (see ``desk_control``) · ``POST door`` breaks connections (see ``front_door``).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ibkr_tui.sim import desk_control, gateway
+from ibkr_tui.sim import desk_control, gateway, market_control
+from ibkr_tui.sim.acts import end_sessions, swap_accounts
 from ibkr_tui.sim.calls import answer
+from ibkr_tui.sim.fault_script import read_script
 from ibkr_tui.sim.faults import FaultError
+from ibkr_tui.sim.front_door import read_rule
 from ibkr_tui.sim.simulator import Simulator
 from ibkr_tui.sim.text import plain
 
@@ -33,18 +35,23 @@ def routes(sim: Simulator) -> list[Route]:
     actions: dict[str, Callable[[Simulator, Any], Any]] = {
         "faults": _add_faults,
         "clock": _clock,
-        "market": _market,
+        "market": market_control.command,
         "ws": _websockets,
         "session": _session,
         "gateway": _gateway,
         "oauth": _oauth,
         "pacing": _pacing,
+        "door": _door,
         "orders": lambda sim, body: desk_control.command(sim.broker, body),
     }
 
     async def act(request: Request) -> Response:
         try:
-            result = actions[request.path_params["action"]](sim, json.loads(await request.body() or b"{}"))
+            action, body = request.path_params["action"], await request.body()
+            if action == "faults" and "toml" in request.headers.get("content-type", ""):
+                sim.faults.add(read_script(body.decode()))
+                return answer({"ok": True})
+            result = actions[action](sim, json.loads(body or b"{}"))
         except KeyError as error:
             return answer({"error": f"missing or unknown: {error}"}, 400)
         except (FaultError, ValueError, TypeError) as error:
@@ -87,12 +94,14 @@ def state(sim: Simulator) -> dict[str, Any]:
                 {
                     "user": stream.login.user.name,
                     "smd": stream.subscriptions.conids,
+                    "sbd": stream.subscriptions.depth_conids,
                     "topics": stream.subscriptions.topics,
                 }
                 for stream in sim.streams
             ],
         },
         "faults": sim.faults.rows(),
+        "door": sim.door.state() if sim.door else None,
         "orders_received": list(sim.broker.received),
         "orders": [order.row() for order in sim.broker.orders.values()],
         "executions": [execution.row() for execution in sim.broker.executions],
@@ -130,26 +139,19 @@ def _clock(sim: Simulator, body: Any) -> Any:
     return {"now": sim.clock.now(), "exchange_now": sim.time.now()}
 
 
-def _market(sim: Simulator, body: Any) -> None:
-    """``conid`` with any of ``price``, ``halted``, ``frozen`` (quotes stand still), ``feed`` (letters of 6509)."""
-    walk = sim.market.walks[int(body["conid"])]
-    walk.halted = bool(body.get("halted", walk.halted))
-    walk.frozen = bool(body.get("frozen", walk.frozen))
-    walk.feed = str(body.get("feed", walk.feed))
-    if "price" in body:
-        walk.place_at(Decimal(str(body["price"])))
-    walk.version += 1
-    sim.broker.match_all()
-
-
 def _websockets(sim: Simulator, body: Any) -> Any:
-    """``do``: ``close`` (``code``), ``silence`` and ``resume`` (all but heartbeats), ``text``, ``send`` (``frame``)."""
+    """``do``: ``close`` (``code``), ``abort``, ``silence``, ``resume`` (all but heartbeats), ``text``, ``send``.
+
+    ``send`` sends its ``frame``; ``text`` makes all that follow text frames.
+    """
     kind = body["do"]
-    if kind not in ("close", "silence", "resume", "text", "send"):
+    if kind not in ("close", "abort", "silence", "resume", "text", "send"):
         raise ValueError(f"unknown: {kind}")
     for stream in list(sim.streams):
         if kind == "close":
             stream.close(int(body.get("code", 1001)))
+        elif kind == "abort":
+            stream.abort()
         elif kind == "text":
             stream.text_frames = True
         elif kind == "send":
@@ -163,11 +165,14 @@ def _session(sim: Simulator, body: Any) -> None:
     """``do``: ``compete`` (somebody else has it), ``end`` (no bridge), ``timeout`` (idle), ``expire`` (tokens void).
 
     ``hold``: another program has it until ``release``, or until it is competed for; ``reset``: the nightly one, for
-    ``seconds``; ``maintenance``: ``on`` true or false.
+    ``seconds``; ``maintenance``: ``on`` true or false; ``swap_account``: the users' accounts change places.
     """
     kind = body["do"]
-    if kind not in ("compete", "end", "timeout", "expire", "hold", "release", "reset", "maintenance"):
+    if kind not in ("compete", "end", "timeout", "expire", "hold", "release", "reset", "maintenance", "swap_account"):
         raise ValueError(f"unknown: {kind}")
+    if kind == "swap_account":
+        swap_accounts(sim)
+        return
     if kind == "maintenance":
         sim.outages.maintenance = bool(body["on"])
     if kind == "reset":
@@ -177,11 +182,9 @@ def _session(sim: Simulator, body: Any) -> None:
             user.hold()
         elif kind == "release":
             user.release()
-        elif kind != "maintenance":
-            for login in list(user.logins):
-                login.lose_brokerage(competing=kind == "compete", timed_out=kind == "timeout")
-                if kind == "expire":
-                    user.drop(login)
+    if kind in ("compete", "end", "timeout", "expire", "reset"):
+        end_sessions(sim, competing=kind == "compete", timed_out=kind == "timeout", expire=kind == "expire")
+        return
     for stream in list(sim.streams):
         if sim.outages.maintenance:
             stream.close(1001)
@@ -213,6 +216,15 @@ def _oauth(sim: Simulator, body: Any) -> None:
     if kind not in ("", "top_bit", "leading_zero", "odd_response"):
         raise ValueError(f"unknown: {kind}")
     sim.verifier.wanted_secret = kind
+
+
+def _door(sim: Simulator, body: Any) -> Any:
+    """A rule of the front door; answers with what it has counted until now."""
+    if sim.door is None:
+        raise ValueError("this simulator has no front door; start it with --front-door")
+    counted = sim.door.state()
+    sim.door.set(read_rule(body))
+    return counted
 
 
 def _pacing(sim: Simulator, body: Any) -> None:

@@ -16,7 +16,8 @@ the moment; with the others: not before) · ``request`` (the first match that is
 ``rewrite`` ``huge`` ``bomb``. With ``after`` the request does its work first and only then its answer is spoilt;
 ``delay`` ``truncate`` ``drip`` ``rewrite`` and ``accept-then-fail`` always do. To frames: ``lose`` ``duplicate``
 ``reorder`` ``delay`` ``garbage`` ``huge`` ``stall`` ``drop-socket``. At a time or with a request, whose answer stays
-right: ``expire-token`` ``swap-account`` ``end-session`` ``compete`` ``reset`` ``drop-socket``.
+right: ``expire-token`` ``swap-account`` ``end-session`` ``compete`` ``reset`` ``drop-socket``, and ``door`` with a table
+``door`` as in ``front_door``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from ibkr_tui.sim.front_door import Rule, read_rule
 
 AT = frozenset({"method", "endpoint", "path", "request", "nth", "times", "topic", "time"})
 _ANSWER = frozenset({"status", "body", "content_type", "headers", "after"})
@@ -61,6 +64,7 @@ ACT_KINDS: dict[str, frozenset[str]] = {
     "compete": frozenset(),
     "reset": frozenset({"seconds"}),
     "drop-socket": frozenset(),
+    "door": frozenset({"door"}),
 }
 KINDS = frozenset({**REQUEST_KINDS, **FRAME_KINDS, **ACT_KINDS})
 GARBAGE = ("half", "utf8", "array", "null", "text")
@@ -100,6 +104,7 @@ class Fault:
     size: int = 2**20 + 1
     copies: int = 2
     form: str = "half"
+    door: Rule | None = None
     due: float = -math.inf
     seen: int = 0
     struck: int = 0
@@ -143,6 +148,8 @@ def read_fault(entry: object) -> Fault:
     for key in given:
         if key not in allowed:
             raise FaultError(_unknown(key, allowed, do), key=key)
+    if do == "door" and "door" not in given:
+        raise FaultError("a door needs its table: door = { mode = … }", key="do")
     values: dict[str, Any] = {}
     for key, value in given.items():
         if key not in ("do", "endpoint", "path"):
@@ -244,6 +251,13 @@ def _headers(key: str, value: object) -> dict[str, str]:
     return {str(name): str(text) for name, text in value.items()}
 
 
+def _door(key: str, value: object) -> Rule:
+    try:
+        return read_rule(value)
+    except ValueError as error:
+        raise FaultError(str(error), key=key) from None
+
+
 def _form(key: str, value: object) -> str:
     if value not in GARBAGE:
         raise FaultError(f"{key} must be one of {', '.join(GARBAGE)}", key=key)
@@ -270,6 +284,7 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "size": _whole(1, 2**27),
     "copies": _whole(2, 1000),
     "form": _form,
+    "door": _door,
 }
 
 

@@ -32,6 +32,7 @@ class SimOptions:
     extra_positions: int = 0
     paper_account: str = PAPER_ACCOUNT
     live_account: str = LIVE_ACCOUNT
+    front_door: bool = False
     accounts: int = 1
     instruments: int = 0
     updates: int = 0

@@ -19,6 +19,7 @@ from ibkr_tui.sim.certificate import write_certificate
 from ibkr_tui.sim.clock import Clock
 from ibkr_tui.sim.credentials import write_config, write_credentials
 from ibkr_tui.sim.front import PREFIX
+from ibkr_tui.sim.front_door import FrontDoor
 from ibkr_tui.sim.oauth import PUBLIC_BASE
 from ibkr_tui.sim.options import SimOptions
 from ibkr_tui.sim.simulator import Simulator
@@ -72,6 +73,8 @@ async def serve(options: SimOptions, clock: Clock | None = None) -> AsyncIterato
     try:
         port = listener.getsockname()[1]
         certificate = write_certificate(out, options.host) if options.tls else None
+        if options.front_door or any(fault.do == "door" for fault in sim.faults.faults):
+            sim.door = FrontDoor(sim.clock, _listen, options.host)
         ready = _write_files(sim, out, port, certificate)
         config = uvicorn.Config(
             build_app(sim),
@@ -93,9 +96,12 @@ async def serve(options: SimOptions, clock: Clock | None = None) -> AsyncIterato
             engine = group.create_task(sim.run(), name="simulator")
             serving = group.create_task(server.serve(sockets=[listener]), name="http")
             await server.ready.wait()
+            door = group.create_task(sim.door.run(port), name="front-door") if sim.door else None
             try:
                 yield Running(sim, ready)
             finally:
+                if door is not None:
+                    door.cancel()
                 server.stopping.set()
                 for stream in list(sim.streams):
                     stream.close(1001)
@@ -129,7 +135,8 @@ def _write_files(sim: Simulator, out: Path, port: int, certificate: tuple[Path, 
     base = f"http{secure}://{host}:{port}"
     names = dict.fromkeys((base, f"http{secure}://127.0.0.1:{port}", f"http{secure}://localhost:{port}", PUBLIC_BASE))
     sim.bases = tuple(names)
-    rest_url, ws_url = f"{base}{PREFIX}", f"ws{secure}://{host}:{port}{PREFIX}/ws"
+    front = sim.door.port if sim.door else port
+    rest_url, ws_url = f"http{secure}://{host}:{front}{PREFIX}", f"ws{secure}://{host}:{front}{PREFIX}/ws"
     config = write_config(out, rest_url, ws_url, options.paper_account, options.live_account, gateway=options.gateway)
     ready = {
         "rest_url": rest_url,
@@ -138,7 +145,7 @@ def _write_files(sim: Simulator, out: Path, port: int, certificate: tuple[Path, 
         "control_url": f"{base}/control/{sim.control_token}",
     }
     if options.gateway:
-        ready["login_url"] = base
+        ready["login_url"] = f"http{secure}://{host}:{front}"
     else:
         ready["credentials"] = str(write_credentials(out, sim.issued["paper"], options.paper_account))
         write_credentials(out / "live", sim.issued["live"], options.live_account)

@@ -12,6 +12,7 @@ from ibkr_tui.sim.broker import Broker
 from ibkr_tui.sim.clock import Clock, ExchangeTime, ShiftedClock, WallClock
 from ibkr_tui.sim.credentials import Issued, issue_many
 from ibkr_tui.sim.faults import FaultScript
+from ibkr_tui.sim.front_door import FrontDoor
 from ibkr_tui.sim.logins import Login, User
 from ibkr_tui.sim.market import Market
 from ibkr_tui.sim.oauth import PUBLIC_BASE, Verifier
@@ -49,6 +50,7 @@ class Simulator:
         self.pacing = Pacing(options.enforce_pacing)
         self.outages = Outages(self.clock)
         self.statistics = Statistics()
+        self.door: FrontDoor | None = None
         self.streams: set[Stream] = set()
         self.control_token = secrets.token_urlsafe(24)
         self.bases: tuple[str, ...] = (PUBLIC_BASE,)
