@@ -20,7 +20,7 @@ from ibkr_tui.model.increments import (
     round_price,
 )
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.orders import OrderState, OrderTicket, OrderType, Side
+from ibkr_tui.model.orders import OrderState, OrderTicket, OrderType, Side, TrailBy
 from ibkr_tui.model.tickets import check_ticket, notional, ticket_problems
 
 AAPL = Instrument(265598, "AAPL", "AAPL", "APPLE INC", "STK", "NASDAQ", "USD")
