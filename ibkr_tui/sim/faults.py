@@ -16,8 +16,8 @@ the moment; with the others: not before) · ``request`` (the first match that is
 ``rewrite`` ``huge`` ``bomb``. With ``after`` the request does its work first and only then its answer is spoilt;
 ``delay`` ``truncate`` ``drip`` ``rewrite`` and ``accept-then-fail`` always do. To frames: ``lose`` ``duplicate``
 ``reorder`` ``delay`` ``garbage`` ``huge`` ``stall`` ``drop-socket``. At a time or with a request, whose answer stays
-right: ``expire-token`` ``swap-account`` ``end-session`` ``compete`` ``reset`` ``drop-socket``, and ``door`` with a table
-``door`` as in ``front_door``.
+right: ``expire-token`` ``swap-account`` ``end-session`` ``compete`` ``reset`` ``drop-socket``, and ``door``, with a
+table ``door`` as in ``front_door``.
 """
 
 from __future__ import annotations
