@@ -27,12 +27,15 @@ from ibkr_tui.model.text import clean
 KEY_BYTES: Final = 32
 _FIRST: Final = bytes(32)
 _LONGEST_TEXT: Final = 400
-_SENT: Final = frozenset({"conid", "symbol", "side", "qty", "order_type", "limit_price", "tif"})
+_SENT: Final = frozenset({
+    "conid", "symbol", "side", "qty", "order_type", "limit_price", "tif", "stop_price", "trail", "trail_by",
+    "limit_offset", "outside_rth", "exchange", "group_id", "role", "request_hash", "value", "leverage_after", "face",
+})  # fmt: skip
 _ANSWER: Final = frozenset({"status", "text", "order_id", "body_hash", "body_start"})
 
 FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "opened": frozenset({"version", "schema", "key_id"}),
-    "intent": _SENT | {"request_hash", "instance", "value", "leverage_after", "face", "outside_rth", "exchange"},
+    "intent": _SENT | {"instance", "kind", "legs_count"},
     "sent": frozenset({"request_hash", "attempt"}),
     "not_sent": frozenset({"text"}),
     "question": frozenset({"message_ids", "text"}),
@@ -40,11 +43,18 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "accepted": _ANSWER,
     "working": frozenset({"order_id", "status", "filled"}),
     "filled": frozenset({"order_id", "execution_id", "qty", "price", "side", "conid", "at", "late"}),
+    "amend": _SENT | {"order_id"},
+    "amended": _ANSWER | {"qty", "limit_price", "stop_price"},
+    "amend_refused": _ANSWER,
+    "amend_unknown": _ANSWER,
     "cancel_requested": frozenset({"order_id", "face"}),
     "cancelled": frozenset({"order_id", "status", "filled", "text"}),
     "rejected": _ANSWER | {"code"},
     "unknown": _ANSWER,
     "resolved": frozenset({"verdict", "face", "order_id"}),
+    "approved": frozenset({"request_hash", "preview_id", "face"}),
+    "kill_switch": frozenset({"on", "by", "text", "face"}),
+    "limits": frozenset({"limits", "tightened", "face"}),
 }
 
 _canonical: Final = msgspec.json.Encoder(order="sorted")
@@ -135,7 +145,7 @@ class AuditChain:
 
 
 def _payload(kind: str, facts: Mapping[str, Any]) -> str:
-    allowed = FIELDS[kind]
+    allowed = FIELDS.get(kind, frozenset())  # a row nobody described keeps its place in the sequence, and nothing else
     kept = {name: _plain(value) for name, value in facts.items() if name in allowed and value is not None}
     return _canonical.encode(kept).decode()
 

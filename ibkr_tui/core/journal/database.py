@@ -20,7 +20,7 @@ from ibkr_tui.model.errors import BrokerError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 COMMIT_DEADLINE: Final = 10.0
 _BUSY_MS: Final = 2000
 
@@ -65,6 +65,18 @@ CREATE INDEX audit_by_coid ON audit (coid);
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are final'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are final'); END;
 """
+
+
+_STEPS: Final = {
+    1: """
+ALTER TABLE intents ADD COLUMN ticket TEXT;
+ALTER TABLE intents ADD COLUMN group_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE intents ADD COLUMN role TEXT NOT NULL DEFAULT 'single';
+ALTER TABLE intents ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+CREATE INDEX intents_by_group ON intents (group_id);
+""",
+}
+"""What turns a journal of schema N into one of schema N + 1; a new file takes every step too."""
 
 
 class Database:
@@ -165,7 +177,9 @@ class Database:
                 user_action="Use the newer ibkr-tui, or another state directory.",
             )
         if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version=1;COMMIT;")
+        for step in range(max(version, 1), SCHEMA_VERSION):
+            connection.executescript(f"BEGIN IMMEDIATE;{_STEPS[step]}PRAGMA user_version={step + 1};COMMIT;")
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connection

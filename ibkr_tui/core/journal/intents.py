@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ibkr_tui.model.numbers import plain
-from ibkr_tui.model.orders import Side
+from ibkr_tui.model.orders import OrderTicket, Role, Side
 
 
 class IntentState(StrEnum):
@@ -37,7 +36,11 @@ NOT_DONE: Final = (*UNPROVEN, IntentState.WORKING)
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """One order as it was meant. `request_hash` is the SHA-256 of the body, `instance` names the core that sent it."""
+    """One order as it was meant. `request_hash` is the SHA-256 of the body, `instance` names the core that sent it.
+
+    `ticket` is the whole of it, as it was last accepted; orders of schema 1 have none. `parent` is the cOID of the
+    order that this one waits for.
+    """
 
     coid: str
     account: str
@@ -54,12 +57,17 @@ class Intent(msgspec.Struct, frozen=True):
     state: IntentState
     created_at: datetime
     order_id: str = ""
+    ticket: OrderTicket | None = None
+    group_id: str = ""
+    role: Role = Role.SINGLE
+    parent: str = ""
 
 
 _COLUMNS: Final = (
     "coid, account, conid, symbol, description, side, qty, order_type, limit_price, tif, request_hash, instance, "
-    "state, created_at, order_id"
+    "state, created_at, order_id, ticket, group_id, role, parent"
 )
+_ticket: Final = msgspec.json.Decoder(OrderTicket)
 
 
 def insert(connection: sqlite3.Connection, intent: Intent) -> None:
@@ -67,11 +75,12 @@ def insert(connection: sqlite3.Connection, intent: Intent) -> None:
     price = None if intent.limit_price is None else plain(intent.limit_price)
     at = intent.created_at.isoformat()
     connection.execute(
-        f"INSERT INTO intents ({_COLUMNS}, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+        f"INSERT INTO intents ({_COLUMNS}, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
         (
             intent.coid, intent.account, intent.conid, intent.symbol, intent.description, str(intent.side),
             plain(intent.qty), intent.order_type, price, intent.tif, intent.request_hash, intent.instance,
-            str(intent.state), at, intent.order_id, at,
+            str(intent.state), at, intent.order_id, None if intent.ticket is None else _text(intent.ticket),
+            intent.group_id, str(intent.role), intent.parent, at,
         ),
     )  # fmt: skip
 
@@ -85,13 +94,22 @@ def move(connection: sqlite3.Connection, coid: str, state: IntentState, at: date
     )
 
 
-def in_states(connection: sqlite3.Connection, states: Iterable[IntentState]) -> list[Intent]:
-    """Intents in one of `states`, oldest first."""
-    wanted = [str(state) for state in states]
-    marks = ",".join("?" * len(wanted))
+def restate(connection: sqlite3.Connection, coid: str, ticket: OrderTicket) -> None:
+    """The order was amended: what it is from now on."""
+    price = None if ticket.limit_price is None else plain(ticket.limit_price)
+    connection.execute(
+        "UPDATE intents SET ticket = ?, qty = ?, limit_price = ?, tif = ? WHERE coid = ?",
+        (_text(ticket), plain(ticket.qty), price, str(ticket.tif), coid),
+    )
+
+
+def alive(connection: sqlite3.Connection) -> list[Intent]:
+    """Intents whose orders may still live, and every other leg of their groups, oldest first."""
+    marks = ",".join("?" * len(NOT_DONE))
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM intents WHERE state IN ({marks}) ORDER BY created_at",  # noqa: S608
-        wanted,
+        f"SELECT {_COLUMNS} FROM intents WHERE state IN ({marks}) OR (group_id != '' AND group_id IN "  # noqa: S608
+        f"(SELECT group_id FROM intents WHERE state IN ({marks}))) ORDER BY created_at, coid",
+        [str(state) for state in (*NOT_DONE, *NOT_DONE)],
     )
     return [_intent(row) for row in rows]
 
@@ -106,7 +124,10 @@ def since(connection: sqlite3.Connection, at: datetime) -> list[Intent]:
 
 
 def _intent(row: tuple[Any, ...]) -> Intent:
-    coid, account, conid, symbol, description, side, qty, kind, price, tif, digest, instance, state, at, order_id = row
+    (
+        coid, account, conid, symbol, description, side, qty, kind, price, tif, digest, instance, state, at, order_id,
+        ticket, group_id, role, parent,
+    ) = row  # fmt: skip
     return Intent(
         coid=coid,
         account=account,
@@ -123,4 +144,12 @@ def _intent(row: tuple[Any, ...]) -> Intent:
         state=IntentState(state),
         created_at=datetime.fromisoformat(at),
         order_id=order_id,
+        ticket=None if ticket is None else _ticket.decode(ticket),
+        group_id=group_id,
+        role=Role(role),
+        parent=parent,
     )
+
+
+def _text(ticket: OrderTicket) -> str:
+    return msgspec.json.encode(ticket).decode()

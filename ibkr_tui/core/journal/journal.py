@@ -6,19 +6,21 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from ibkr_tui.core.journal import intents
+from ibkr_tui.core.journal import counts, intents
 from ibkr_tui.core.journal.audit import AuditChain, load_key
+from ibkr_tui.core.journal.counts import SentOrder
 from ibkr_tui.core.journal.database import SCHEMA_VERSION, Database
 from ibkr_tui.core.journal.intents import Intent, IntentState
 from ibkr_tui.core.journal.place import place_of
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.orders import Fill
+from ibkr_tui.model.orders import Fill, OrderTicket
 
 DATABASE_NAME: Final = "journal.db"
 KEY_NAME: Final = "audit.key"
@@ -26,12 +28,16 @@ _LATE_FILLS: Final = timedelta(days=8)
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """One audit row to come: its kind (none: no row) and facts, and the intent's new state where it changes."""
+    """One audit row to come: its kind (none: no row) and facts, and the intent's new state where it changes.
+
+    `ticket` is what an amended order is from now on.
+    """
 
     kind: str = ""
     facts: Mapping[str, Any] = {}
     state: IntentState | None = None
     order_id: str = ""
+    ticket: OrderTicket | None = None
 
 
 class Journal:
@@ -72,11 +78,18 @@ class Journal:
 
     async def begin(self, intent: Intent, facts: Mapping[str, Any]) -> None:
         """The intent and its audit row, in one commit: the last thing before an order's first byte."""
+        await self.begin_all([(intent, facts)])
+
+    async def begin_all(self, legs: Sequence[tuple[Intent, Mapping[str, Any]]]) -> None:
+        """The intents and audit rows of all orders of one request, in one commit."""
         chain, at = self._ready(), self._clock.now()
 
         def work(connection: sqlite3.Connection) -> int:
-            intents.insert(connection, intent)
-            return chain.append(connection, "intent", at, facts, coid=intent.coid, account=intent.account)
+            last = 0
+            for intent, facts in legs:
+                intents.insert(connection, intent)
+                last = chain.append(connection, "intent", at, facts, coid=intent.coid, account=intent.account)
+            return last
 
         self._committed(await self._database.run(work))
 
@@ -91,6 +104,8 @@ class Journal:
                     last = chain.append(connection, turn.kind, at, turn.facts, coid=coid, account=account)
                 if turn.state is not None:
                     intents.move(connection, coid, turn.state, at, turn.order_id)
+                if turn.ticket is not None:
+                    intents.restate(connection, coid, turn.ticket)
             return last
 
         self._committed(await self._database.run(work))
@@ -116,9 +131,24 @@ class Journal:
         self._committed(row)
         return row > 0
 
+    async def note(self, kind: str, facts: Mapping[str, Any], *, account: str = "") -> None:
+        """An audit row that belongs to no single order."""
+        chain, at = self._ready(), self._clock.now()
+        self._committed(
+            await self._database.run(lambda connection: chain.append(connection, kind, at, facts, account=account))
+        )
+
+    async def sent_since(self, at: datetime) -> list[SentOrder]:
+        """What was sent after `at`, newest first."""
+        return await self._database.run(lambda connection: counts.sent_since(connection, at))
+
+    async def usual_qty(self, conid: int) -> Decimal | None:
+        """The median quantity of the last orders in an instrument; None when there were too few."""
+        return await self._database.run(lambda connection: counts.usual_qty(connection, conid))
+
     async def unfinished(self) -> list[Intent]:
-        """Intents whose orders may still live: to be found again at start."""
-        return await self._database.run(lambda connection: intents.in_states(connection, intents.NOT_DONE))
+        """Intents whose orders may still live, with their groups: to be found again at start."""
+        return await self._database.run(intents.alive)
 
     async def recent(self) -> list[Intent]:
         """Intents young enough that the broker may still tell of their fills."""
