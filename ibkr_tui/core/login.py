@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from ibkr_tui.core.keys.client_keys import ClientKeys, load_client_keys
-from ibkr_tui.core.keys.store import load_key_set
+from ibkr_tui.core.keys.key_set import load_key_set
 from ibkr_tui.core.paths import expand
 from ibkr_tui.core.session.authenticator import Authenticator
 from ibkr_tui.core.session.gateway import Gateway

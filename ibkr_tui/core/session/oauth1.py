@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ibkr_tui.core.keys.store import KeySet
+from ibkr_tui.core.keys.key_set import KeySet
 from ibkr_tui.core.session import signing
 from ibkr_tui.core.session.authenticator import Query
 from ibkr_tui.core.session.renewal import REFUSALS, Renewal

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ibkr_tui.core.config import load
-from ibkr_tui.core.keys.store import KeySet, load_key_set
+from ibkr_tui.core.keys.key_set import KeySet, load_key_set
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.core.session.authenticator import Authenticator
 from ibkr_tui.core.session.oauth1 import OAuth1

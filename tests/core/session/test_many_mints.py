@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ibkr_tui.core.config import load
-from ibkr_tui.core.keys.store import load_key_set
+from ibkr_tui.core.keys.key_set import load_key_set
 from ibkr_tui.core.session.oauth1 import OAuth1
 from ibkr_tui.core.web.transport import Transport
 from ibkr_tui.model.clock import SystemClock

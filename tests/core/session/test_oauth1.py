@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ibkr_tui.core.keys.store import KeySet
+from ibkr_tui.core.keys.key_set import KeySet
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.core.session.oauth1 import OAuth1
 from ibkr_tui.core.web.answer import Answer

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibkr_tui.core.keys.store import KeySet
+from ibkr_tui.core.keys.key_set import KeySet
 from ibkr_tui.core.session import signing
 from tests.core.session import vectors as known
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ibkr_tui.core.config import load
-from ibkr_tui.core.keys.store import load_key_set
+from ibkr_tui.core.keys.key_set import load_key_set
 from ibkr_tui.core.session.oauth1 import OAuth1
 from ibkr_tui.core.session.session import Session
 from ibkr_tui.core.web.transport import Transport

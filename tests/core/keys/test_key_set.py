@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ibkr_tui.core.keys.store import KeySet, load_key_set
+from ibkr_tui.core.keys.key_set import KeySet, load_key_set
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.errors import BrokerError
 
