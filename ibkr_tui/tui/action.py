@@ -20,6 +20,7 @@ class Scope(StrEnum):
 
     EVERYWHERE = "everywhere"
     DESK = "desk"
+    MARKET = "market"
     TRADE = "trade"
     POSITIONS = "positions"
     ACCOUNT = "account"

@@ -13,6 +13,7 @@ import msgspec
 
 from ibkr_tui.tui.action import Action, Scope, Tier
 from ibkr_tui.tui.book.keys import BOOK_ACTIONS
+from ibkr_tui.tui.market.keys import MARKET_ACTIONS
 from ibkr_tui.tui.options.keys import OPTIONS_ACTIONS
 from ibkr_tui.tui.trade.keys import TICKET_ACTIONS
 
@@ -58,6 +59,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("pane.next", "tab", "Pane", "Go to the next pane; Shift+Tab goes back.", Scope.DESK, "next_pane", rank=8),
     Action("chart.longer", "right_square_bracket", "Bars", "Longer bars in the chart.", Scope.DESK, "longer_bars"),
     Action("chart.shorter", "left_square_bracket", "Bars", "Shorter bars in the chart.", Scope.DESK, "shorter_bars"),
+    *MARKET_ACTIONS,
     *BOOK_ACTIONS,
     *OPTIONS_ACTIONS,
     Action(
@@ -96,6 +98,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         Scope.EVERYWHERE,
         "show_desk",
         rank=4,
+    ),
+    Action(
+        "screen.market",
+        "2",
+        "Market",
+        "The market: watchlists, the depth ladder, the tape, the chart.",
+        Scope.EVERYWHERE,
+        "show_market",
+        rank=6,
     ),
     Action(
         "screen.positions",

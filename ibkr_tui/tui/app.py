@@ -33,6 +33,7 @@ from ibkr_tui.tui.remembered import Remembered
 from ibkr_tui.tui.screens.account import AccountScreen
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
+from ibkr_tui.tui.screens.market import MarketScreen
 from ibkr_tui.tui.screens.options import OptionsScreen
 from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.screens.positions import PositionsScreen
@@ -87,12 +88,13 @@ class TradingApp(FramesOnly):
         self.palette: Palette = palette_of(self.theme_variables)
         self.keys = keys.keys
         self.desk = DeskScreen(self.state, self.subscriptions, self.keys)
+        self.market = MarketScreen(self.state, self.subscriptions, self.keys)
         self.health = HealthScreen(self.state, self.keys)
         ledger = Ledger(self.feed, self.clock)
         self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
         self.account = AccountScreen(self.state, self.keys, ledger)
         self.options = OptionsScreen(self.state, self.keys)
-        self.pages: tuple[Page, ...] = (self.desk, self.positions, self.account, self.options, self.health)
+        self.pages: tuple[Page, ...] = (self.desk, self.market, self.positions, self.account, self.options, self.health)
 
     def monotonic(self) -> float:
         """Seconds of the injected clock, for judging key presses."""
@@ -172,6 +174,9 @@ class TradingApp(FramesOnly):
 
     def action_show_desk(self) -> None:
         self.show_page(self.desk)
+
+    def action_show_market(self) -> None:
+        self.show_page(self.market)
 
     def action_show_positions(self) -> None:
         self.show_page(self.positions)

@@ -76,16 +76,16 @@ class Feed:
 
     def __init__(self, launcher: Launcher, clock: Clock, face_id: str) -> None:
         self.face_id = face_id
-        self.quotes: Mirror[Quote] = Mirror("quotes")
-        self.depth: Mirror[DepthBook] = Mirror("depth")
-        self.alerts: Mirror[Alert] = Mirror("alerts")
-        self.positions: Mirror[Position] = Mirror("positions")
-        self.orders: Mirror[Order] = Mirror("orders")
-        self.questions: Mirror[Question] = Mirror("questions")
-        self.account: Mirror[AccountSummary] = Mirror("account")
-        self.pnl: Mirror[Pnl] = Mirror("pnl")
-        self.health: Mirror[Health] = Mirror("health")
-        self.mirrors: dict[str, Mirror[Any]] = {name: getattr(self, name) for name in TABLES}
+        self.mirrors: dict[str, Mirror[Any]] = {name: Mirror(name) for name in TABLES}
+        self.quotes: Mirror[Quote] = self.mirrors["quotes"]
+        self.depth: Mirror[DepthBook] = self.mirrors["depth"]
+        self.alerts: Mirror[Alert] = self.mirrors["alerts"]
+        self.positions: Mirror[Position] = self.mirrors["positions"]
+        self.orders: Mirror[Order] = self.mirrors["orders"]
+        self.questions: Mirror[Question] = self.mirrors["questions"]
+        self.account: Mirror[AccountSummary] = self.mirrors["account"]
+        self.pnl: Mirror[Pnl] = self.mirrors["pnl"]
+        self.health: Mirror[Health] = self.mirrors["health"]
         self.link = LinkState.STARTING
         self.sentence = "Starting…"
         self.steps: list[str] = []

@@ -8,6 +8,7 @@ from ibkr_tui.tui.actions import ACTIONS, Scope, Tier, keymap, markdown, of_scop
 from ibkr_tui.tui.app import TradingApp
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
+from ibkr_tui.tui.screens.market import MarketScreen
 from ibkr_tui.tui.trade.panel import TicketPanel
 
 
@@ -20,6 +21,7 @@ def test_the_table_has_no_clash_and_no_double_id() -> None:
     ("scope", "home"),
     [
         (Scope.DESK, DeskScreen),
+        (Scope.MARKET, MarketScreen),
         (Scope.HEALTH, HealthScreen),
         (Scope.TICKET, TicketPanel),
         (Scope.EVERYWHERE, TradingApp),

@@ -35,6 +35,7 @@ from ibkr_tui.tui.screens.ticket import TicketScreen
 from ibkr_tui.tui.screens.typed_word import DONE
 from ibkr_tui.tui.subscriptions import Subscriptions
 from ibkr_tui.tui.trade.form import fresh_form
+from ibkr_tui.tui.watchlist import ListError
 from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.chart import Chart
 from ibkr_tui.tui.widgets.depth_pane import DepthPane
@@ -321,11 +322,15 @@ class DeskScreen(Page):
         """Find a symbol."""
         self.app.push_screen(SearchScreen(self.state.feed), self._add)
 
-    def _add(self, listing: Listing | None) -> None:
-        if listing is None:
+    def _add(self, listing: Listing | tuple[str, ...] | None) -> None:
+        if not isinstance(listing, Listing):
             return
         known = self.state.watchlist.key_of(listing.conid)
-        key = known or self.state.watchlist.add(clean(listing.symbol, limit=20), listing.conid)
+        try:
+            key = known or self.state.watchlist.add(clean(listing.symbol, limit=20), listing.conid)
+        except ListError as error:
+            self.say(str(error), Severity.WARNING)
+            return
         self.watch_board.show(list(self.state.watchlist.rows))
         self.watch_board.focus()
         self.watch_board.select(key)

@@ -21,6 +21,25 @@ PANES: Final = {
         "One line a symbol: last price, change since the last close, best bid and ask. Age is the time since the price "
         "last changed. / adds a symbol, - takes it away; the list is kept between runs.",
     ),
+    "market-board": (
+        "Watchlists",
+        "The rows of the current list in columns of your choice (w). . and , go through the lists, n begins one, / "
+        "adds symbols, also several: {AAPL,MSFT} or SP{Y,XL}. f shows only rows with some words. Age is the time since "
+        "the price last changed; where a price is not live its place says why: the socket is down, there is no "
+        "subscription, or the market is closed. Trend is the day's course.",
+    ),
+    "ladder": (
+        "Ladder",
+        "Depth on fixed price rows, one an increment. The bars are sums from the best price to the row, cum the "
+        "number. ◂ is the last trade. my: own orders, + buys and − sells; S a stop, T a trail, * one of a group, ? "
+        "UNKNOWN. The rows stand still while the price moves in their middle, and follow it when it leaves; moving past "
+        "the edge holds them, g centres again. The tape below is sampled: the stream shows a few changes a second at most.",
+    ),
+    "market-chart": (
+        "Chart",
+        "Candles with volume; ▲ and ▼ are own fills, a line in a side's colour an own order. [ and ] change the bars, "
+        "h shows the values of a bar, the arrow keys move it, Esc puts it away.",
+    ),
     "positions": (
         "Positions",
         "What the account holds, at its average price, and what each position makes or loses at the live price. Short "
@@ -79,6 +98,7 @@ WORDS: Final = (
 )
 _SCOPES: Final = {
     Scope.DESK: "Desk",
+    Scope.MARKET: "Market",
     Scope.POSITIONS: "Positions",
     Scope.ACCOUNT: "Account",
     Scope.OPTIONS: "Options",

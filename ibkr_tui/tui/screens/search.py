@@ -1,4 +1,4 @@
-"""Finds a symbol as it is typed: IBKR's listings, the preferred ones first."""
+"""Finds a symbol as it is typed: IBKR's listings, the preferred ones first; or takes several, by brace expansion."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from ibkr_tui.model.instruments import Listing
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures, requests
 from ibkr_tui.tui.feed import Feed
+from ibkr_tui.tui.market.braces import ExpansionError, expand, is_expansion
 
 _PAUSE_S: Final = 0.2
 _MOST: Final = 30
 
 
-class SearchScreen(ModalScreen[Listing | None]):
-    """Gives the chosen listing, or None."""
+class SearchScreen(ModalScreen[Listing | tuple[str, ...] | None]):
+    """Gives the chosen listing, or None; where `several` may be taken, also the symbols of an expansion."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Close")]
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, *, several: bool = False) -> None:
         super().__init__()
+        self._several = several
+        self._expanded: tuple[str, ...] = ()
         self._feed = feed
         self._found: list[Listing] = []
         self._asked = ""
@@ -40,13 +43,18 @@ class SearchScreen(ModalScreen[Listing | None]):
         with Vertical(id="box") as box:
             box.border_title = Content("Find a symbol")
             box.border_subtitle = Content("↑↓ choose · Enter add · Esc close")
-            yield Input(placeholder="AAPL, Apple, EUR.USD …", max_length=40, id="words", compact=True)
+            yield Input(placeholder="AAPL, Apple, EUR.USD …", max_length=400, id="words", compact=True)
             yield OptionList(id="found", compact=True, markup=False)
-            yield Static("Type a symbol or a part of a name.", id="says", markup=False)
+            yield Static(self._hint, id="says", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#found").can_focus = False
         self.query_one(Input).focus()
+
+    @property
+    def _hint(self) -> str:
+        several = " Several at once: {AAPL,MSFT} or SP{Y,XL}." if self._several else ""
+        return f"Type a symbol or a part of a name.{several}"
 
     @on(Input.Changed, "#words")
     def ask_soon(self, event: Input.Changed) -> None:
@@ -54,9 +62,23 @@ class SearchScreen(ModalScreen[Listing | None]):
         if self._pause is not None:
             self._pause.stop()
         words = event.value.strip()
-        self._show([], "Type a symbol or a part of a name." if not words else "Searching…")
+        self._expanded = ()
+        if self._several and is_expansion(words):
+            self._expand(words)
+            return
+        self._show([], self._hint if not words else "Searching…")
         if words:
             self._pause = self.set_timer(_PAUSE_S, lambda: self.ask(words))
+
+    def _expand(self, words: str) -> None:
+        """Say what the braces stand for; no search."""
+        try:
+            self._expanded = expand(words)
+        except ExpansionError as error:
+            self._show([], str(error))
+        else:
+            count = len(self._expanded)
+            self._show([], f"Enter adds {count} symbol{'' if count == 1 else 's'}: {', '.join(self._expanded)}")
 
     @work(exclusive=True, group="search", name="search", exit_on_error=False)
     async def ask(self, words: str) -> None:
@@ -96,6 +118,9 @@ class SearchScreen(ModalScreen[Listing | None]):
     @on(Input.Submitted, "#words")
     def choose(self) -> None:
         """Take the marked listing. Before an answer has come, Enter waits for it."""
+        if self._expanded:
+            self.dismiss(self._expanded)
+            return
         options = self.query_one("#found", OptionList)
         if self._found and options.highlighted is not None:
             self.dismiss(self._found[options.highlighted])
