@@ -23,6 +23,13 @@ _PEOPLE_DEADLINE_S: Final = 600.0
 """An order may wait for ten questions of 45 seconds each, and ten answers of the broker."""
 
 
+class LoginAccount(msgspec.Struct, frozen=True):
+    """An account of the login; `selected` is the one that the core trades on."""
+
+    account: str
+    selected: bool = False
+
+
 def _named(symbol: str, conid: int | None) -> dict[str, object]:
     return {"symbol": symbol} if conid is None else {"symbol": symbol, "conid": conid}
 
@@ -48,6 +55,16 @@ async def option_chain(feed: Feed, symbol: str, conid: int | None, expiry: str, 
     """Contracts of `strikes` strikes around the money. `expiry` is a day, a month, or empty for the nearest day."""
     arguments = {**_named(symbol, conid), "expiry": expiry, "rows": strikes}
     return await feed.call("get_option_chain", arguments, result=OptionChain, deadline=90)
+
+
+async def accounts(feed: Feed) -> list[LoginAccount]:
+    """Every account of the login."""
+    return await feed.call("list_accounts", {}, result=list[LoginAccount], deadline=15)
+
+
+async def switch_account(feed: Feed, account: str) -> None:
+    """Select an account at IBKR. Raises ACCOUNT_PINNED for any but the profile's."""
+    await feed.call("switch_account", {"account": account}, deadline=20)
 
 
 async def performance(feed: Feed, period: str) -> Performance:

@@ -20,6 +20,7 @@ from ibkr_tui.tui.book.history import History, shown_value
 from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Changed, LinkState
+from ibkr_tui.tui.screens.account_choice import AccountChoice
 from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.widgets.account_panel import AccountPanel
 from ibkr_tui.tui.widgets.ledger_board import LedgerBoard
@@ -198,6 +199,14 @@ class AccountScreen(Page):
         """Net value, or the return in percent."""
         self.history.as_value = not self.history.as_value
         self._draw_history()
+
+    def action_pick_account(self) -> None:
+        """The accounts of this login."""
+        self.app.push_screen(AccountChoice(self.state.feed), self._picked)
+
+    def _picked(self, account: str | None) -> None:
+        if account is not None:
+            self.say(f"IBKR has selected {account}.")
 
     def action_row_up(self) -> None:
         self.ledger_board.move(-1)
