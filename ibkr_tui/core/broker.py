@@ -16,6 +16,7 @@ from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.login import authenticator_of
 from ibkr_tui.core.logs import LOG_NAME
+from ibkr_tui.core.market.chains import Chains
 from ibkr_tui.core.market.contracts import Contracts
 from ibkr_tui.core.market.depth import DepthBoard
 from ibkr_tui.core.market.depth_subscriptions import DepthSubscriptions
@@ -36,6 +37,7 @@ from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
 from ibkr_tui.core.orders.resolve import Resolver
 from ibkr_tui.core.orders.submit import Submitter
+from ibkr_tui.core.portfolio.performance import Reports
 from ibkr_tui.core.portfolio.pnl import PnlBoard
 from ibkr_tui.core.portfolio.portfolio import Portfolio
 from ibkr_tui.core.quiet import QuietWindow
@@ -109,6 +111,9 @@ class Broker:
     def _wire_market(self) -> None:
         profile, clock = self.profile, self.clock
         self.contracts = Contracts(self.reads, clock, profile.market.prefer)
+        self.chains = Chains(self.reads, self.contracts, clock)
+        self.contracts.find_option = self.chains.option
+        self.reports = Reports(self.reads, profile.account_id, clock)
         most, idle_after = profile.market.max_subscriptions, profile.market.idle_timeout_s
         self.board = QuoteBoard(self.tables["quotes"], clock)
         self.depth_board = DepthBoard(self.tables["depth"], clock, self.board.pulse, self._quote_of)

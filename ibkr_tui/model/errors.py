@@ -58,6 +58,9 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "ACCOUNT_KIND_MISMATCH": ErrorKind(
         False, "A paper profile needs a paper account (DU… or DF…), a live profile a live one. Correct the profile."
     ),
+    "ACCOUNT_PINNED": ErrorKind(
+        False, "Give that account a profile of its own in the configuration, and choose it with --profile."
+    ),
     # the broker's answers
     "IBKR_RATE_LIMITED": ErrorKind(True, "Wait until IBKR accepts requests again."),
     "IBKR_UNAVAILABLE": ErrorKind(
@@ -81,6 +84,9 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     ),
     "SYMBOL_AMBIGUOUS": ErrorKind(
         False, "Name the exchange or the conid of the listing you mean, or set market.prefer."
+    ),
+    "OPTION_NOT_FOUND": ErrorKind(
+        False, "Choose a month, day and strike that exist: `ibkr-tui call get_option_chain symbol=…` lists them."
     ),
     # orders
     "IBKR_ORDER_REJECTED": ErrorKind(False, "Read the broker's reason and change the order."),

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from ibkr_tui.core.market.futures import FutureName, parse_future, read_futures
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.increments import PENNY, IncrementStep
 from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.naming import contract_name
 from ibkr_tui.model.numbers import parse_wire_or_none
+from ibkr_tui.model.occ import OptionName, parse_occ
 from ibkr_tui.model.text import clean
 
 CACHE_SIZE: Final = 1024
@@ -25,6 +27,7 @@ CACHE_SECONDS: Final = 3600.0
 _PAIR: Final = re.compile(r"([A-Z]{3})[./]([A-Z]{3})")
 _SYMBOL: Final = re.compile(r"[A-Z0-9][A-Z0-9 .&'/-]{0,39}")
 _MOST_CANDIDATES: Final = 12
+_FUTURE_ACTION: Final = "Name the contract's month (ES DEC26), or put FRONT into market.prefer for the nearest one."
 
 Value = TypeVar("Value")
 
@@ -35,6 +38,10 @@ class ContractReads(Protocol):
     async def stocks(self, symbol: str) -> Mapping[str, Any]: ...
     async def search(self, symbol: str, sec_type: str = "") -> Sequence[Mapping[str, Any]]: ...
     async def contract(self, conid: int) -> Mapping[str, Any]: ...
+    async def futures(self, symbol: str) -> Mapping[str, Any]: ...
+
+
+FindOption = Callable[[OptionName], Awaitable[int]]
 
 
 class Recent(Generic[Value]):
@@ -73,6 +80,8 @@ class Contracts:
 
     def __init__(self, reads: ContractReads, clock: Clock, prefer: Sequence[str]) -> None:
         self._reads = reads
+        self._clock = clock
+        self.find_option: FindOption | None = None
         self._prefer = tuple(word.upper() for word in prefer)
         self._conids: Recent[int] = Recent(clock)
         self._instruments: Recent[Instrument] = Recent(clock)
@@ -126,6 +135,9 @@ class Contracts:
             text, sec_type, exchange = f"{pair[1]}.{pair[2]}", "CASH", ""
         key = (text, sec_type, exchange)
         found = self._conids.get(key)
+        if found is None and sec_type in {"", "OPT"} and (option := parse_occ(symbol)) and self.find_option:
+            found = await self.find_option(option)
+            self._conids.put(key, found)
         if found is None:
             candidates = await self._candidates(text, sec_type)
             found = (await self._choose(text, candidates, exchange)).conid
@@ -133,15 +145,32 @@ class Contracts:
         return found
 
     async def _candidates(self, symbol: str, sec_type: str) -> list[Listing]:
+        future = parse_future(symbol) if sec_type in {"", "FUT"} else None
+        if sec_type == "FUT" or (future is not None and " " in symbol):
+            return await self._futures(future or FutureName(symbol))
         if sec_type in {"", "STK"}:
             found = _stock_listings(symbol, await self._reads.stocks(symbol))
             if found or sec_type == "STK":
                 return found
+        if future is not None and (listed := await self._futures(future)):
+            return listed
         if sec_type not in {"", "CASH", "IND", "CRYPTO", "CFD"}:
-            raise BrokerError("SYMBOL_NOT_FOUND", f"name the {sec_type} contract of {symbol} by its conid")
+            how = "in OCC form (AAPL 270115C00190000) or " if sec_type == "OPT" else ""
+            raise BrokerError("SYMBOL_NOT_FOUND", f"name the {sec_type} contract of {symbol} {how}by its conid")
         rows = await self._reads.search(symbol, sec_type)
         listings = [listing for row in rows if (listing := _listing(row, sec_type)) is not None]
         return [listing for listing in listings if listing.symbol == symbol]
+
+    async def _futures(self, future: FutureName) -> list[Listing]:
+        """The contracts that are meant, the nearest first. `exchange` holds what tells them apart: their day."""
+        today = self._clock.now().date()
+        found = read_futures(future.symbol, await self._reads.futures(future.symbol), today)
+        fitting = [contract for contract in found if future.fits(contract.expiry)]
+        if future.is_short_year:
+            fitting = fitting[:1]  # ESZ6 is the next December of a year that ends in 6
+        if "FRONT" in self._prefer and not future.month:
+            fitting = fitting[:1]
+        return [Listing(c.conid, future.symbol, f"{c.symbol} {c.expiry}", "FUT", str(c.expiry)) for c in fitting]
 
     async def _choose(self, symbol: str, candidates: list[Listing], exchange: str) -> Listing:
         if not candidates:
@@ -149,6 +178,8 @@ class Contracts:
         listed = [listing for listing in candidates if listing.exchange == exchange]
         left = listed or candidates
         for word in self._prefer:
+            if left[0].sec_type == "FUT":
+                break  # what tells contract months apart is no preference
             if len(left) == 1:
                 break
             left = await self._narrow(left, word) or left
@@ -160,6 +191,7 @@ class Contracts:
             "SYMBOL_AMBIGUOUS",
             f"“{symbol}” has {len(candidates)} listings: {names}",
             details={"candidates": [{"conid": c.conid, "exchange": c.exchange, "name": c.name} for c in shown]},
+            user_action=_FUTURE_ACTION if shown[0].sec_type == "FUT" else None,
         )
 
     async def _narrow(self, left: list[Listing], word: str) -> list[Listing]:

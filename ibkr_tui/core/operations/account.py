@@ -85,7 +85,7 @@ class AccountHandlers:
         if arguments.days > MOST_DAYS and not is_one:
             raise BrokerError(
                 "BAD_ARGUMENT",
-                f"days: IBKR gives the trades of at most {MOST_DAYS} days at once, and of {MOST_BOOKED} for one instrument",
+                f"days: IBKR gives the trades of at most {MOST_DAYS} days; of one instrument, of {MOST_BOOKED}",
                 user_action=f"Ask for {MOST_DAYS} days, or name the instrument: symbol=… or conid=….",
             )
         await self._first.ready()

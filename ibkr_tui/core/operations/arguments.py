@@ -57,10 +57,24 @@ class GetBars(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outside_rth: bool = False
 
 
+class RunScanner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of IBKR's scanners by its codes; `filters` such as {"priceAbove": "10"}."""
+
+    type: str = "TOP_PERC_GAIN"
+    instrument: str = "STK"
+    location: str = "STK.US.MAJOR"
+    filters: dict[str, str | int | float] = {}
+    rows: Annotated[int, msgspec.Meta(ge=1, le=50)] = 25
+
+
 class GetActivities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The trades of the last days, at most seven."""
+    """The trades of the last days: seven of every instrument, up to ninety of one."""
 
     days: Days = 7
+    symbol: str = ""
+    conid: Conid | None = None
+    sec_type: str = ""
+    exchange: str = ""
 
 
 class GetLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ibkr_tui.core.dispatch import Operation
 from ibkr_tui.core.operations.account import account_operations
 from ibkr_tui.core.operations.market import market_operations
+from ibkr_tui.core.operations.options import option_operations
 from ibkr_tui.core.operations.orders import order_operations
+from ibkr_tui.core.operations.reports import report_operations
 from ibkr_tui.core.operations.session import session_operations
 
 if TYPE_CHECKING:
@@ -20,5 +22,7 @@ def operations(broker: Broker) -> list[Operation[Any]]:
         *session_operations(broker),
         *account_operations(broker),
         *market_operations(broker),
+        *option_operations(broker),
+        *report_operations(broker),
         *order_operations(broker),
     ]

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
 from ibkr_tui.core.market.bars import check_period, read_bars
 from ibkr_tui.core.market.depth import MOST_LEVELS, cut
-from ibkr_tui.core.market.fields import fields_of
 from ibkr_tui.core.market.look import no_depth
-from ibkr_tui.core.market.snapshots import read_snapshot
-from ibkr_tui.core.operations.arguments import GetBars, GetDepth, LookAt, Nothing, SearchContracts, WhichInstrument
+from ibkr_tui.core.market.scanner import check_scan, read_scan
+from ibkr_tui.core.market.snapshots import read_snapshots
+from ibkr_tui.core.operations.arguments import (
+    GetBars,
+    GetDepth,
+    LookAt,
+    Nothing,
+    RunScanner,
+    SearchContracts,
+    WhichInstrument,
+)
 from ibkr_tui.core.operations.prerequisites import Prerequisites
 from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.looks import Looks
 from ibkr_tui.model.quotes import Bar, MarketHours, Quote, QuoteStatus
+from ibkr_tui.model.scanner import ScanRow
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
-
-SNAPSHOT_AGAIN: Final = 0.6
-SNAPSHOT_TRIES: Final = 5
 
 
 def market_operations(broker: Broker) -> list[Operation[Any]]:
@@ -50,6 +56,9 @@ def market_operations(broker: Broker) -> list[Operation[Any]]:
             "subscribe_tick", stream, WhichInstrument, do.subscribe_tick, "Keep an instrument's quote streaming."
         ),
         Operation("unsubscribe", stream, WhichInstrument, do.unsubscribe, "Stop streaming an instrument."),
+        Operation(
+            "run_scanner", read, RunScanner, do.run_scanner, "What moves most, trades most, gaps: IBKR's scanners."
+        ),
         Operation("get_clock", read, Nothing, do.get_clock, "The time, and whether the market is open."),
         Operation("get_trading_schedule", read, WhichInstrument, do.get_trading_schedule, "Hours of an instrument."),
     ]
@@ -74,14 +83,13 @@ class MarketHandlers:
         known = self._broker.tables["quotes"].get(str(instrument.conid))
         if isinstance(known, Quote) and known.status is QuoteStatus.LIVE:
             return known
-        for _ in range(SNAPSHOT_TRIES):
-            row = (await self._broker.reads.snapshot([instrument.conid], fields_of(instrument.sec_type))).get(
-                instrument.conid, {}
-            )
-            if "6509" in row:
-                return read_snapshot(instrument, row, self._broker.clock)
-            await self._broker.clock.sleep(SNAPSHOT_AGAIN)
-        raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"IBKR sent no prices of {instrument.description}")
+        found = await read_snapshots(self._broker.reads, [instrument], self._broker.clock)
+        quote = found.get(instrument.conid)
+        if quote is None:
+            raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"IBKR sent no prices of {instrument.description}")
+        if quote.availability[:1] in {"N", "O"}:
+            raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"{instrument.description}: {quote.problem}")
+        return quote
 
     async def get_bars(self, arguments: GetBars, caller: Caller) -> list[Bar]:
         check_period(arguments.period, arguments.bar)
@@ -124,6 +132,14 @@ class MarketHandlers:
         conid = arguments.conid or (await self._first.instrument(arguments)).conid
         was_quoted, was_deep = self._broker.subscriptions.remove(conid), self._broker.depth.remove(conid)
         return {"conid": conid, "unsubscribed": was_quoted or was_deep}
+
+    async def run_scanner(self, arguments: RunScanner, caller: Caller) -> list[ScanRow]:
+        filters = {name: str(value) for name, value in arguments.filters.items()}
+        check_scan(type=arguments.type, instrument=arguments.instrument, location=arguments.location)
+        check_scan(**{f"filter {n}": name for n, name in enumerate(filters)})
+        await self._first.ready()
+        answer = await self._broker.reads.scan(arguments.instrument, arguments.type, arguments.location, filters)
+        return read_scan(answer)[: arguments.rows]
 
     async def get_clock(self, arguments: Nothing, caller: Caller) -> MarketHours:
         hours = self._broker.market.hours()

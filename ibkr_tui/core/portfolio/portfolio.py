@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from ibkr_tui.core.market.contracts import Recent
 from ibkr_tui.core.portfolio.account import BASE, read_ledger, read_summary
 from ibkr_tui.core.portfolio.positions import is_sparse, read_positions
 from ibkr_tui.core.session.waiting import wait_for
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.numbers import parse_wire_or_none
 from ibkr_tui.model.portfolio import AccountSummary, LedgerLine, Position
 from ibkr_tui.model.table import Table
 
@@ -30,6 +32,7 @@ class PortfolioReads(Protocol):
     async def summary(self, account: str) -> Mapping[str, Any]: ...
     async def ledger(self, account: str) -> Mapping[str, Any]: ...
     async def positions(self, account: str, page: int) -> Sequence[Mapping[str, Any]]: ...
+    async def exchange_rate(self, source: str, target: str) -> Mapping[str, Any]: ...
 
 
 class Portfolio:
@@ -52,6 +55,7 @@ class Portfolio:
         self._asked = asyncio.Event()
         self._enriched = False
         self._read_at: float | None = None
+        self._rates: Recent[Decimal] = Recent(clock, seconds=LEDGER_FOR)
         self._ledger: tuple[float, list[LedgerLine]] | None = None
         self._summary_lock = asyncio.Lock()
         self._positions_lock = asyncio.Lock()
@@ -131,11 +135,24 @@ class Portfolio:
         for line in await self.ledger(at_most=LEDGER_FOR):
             if line.currency == currency:
                 return line.rate
-        raise BrokerError(
-            "RISK_NO_QUOTE",
-            f"the account's ledger has no rate from {currency} to {base}",
-            user_action=f"Hold some {currency} first, so that the ledger has its rate.",
-        )
+        try:
+            return await self.market_rate(currency, base)
+        except BrokerError as error:
+            raise BrokerError(
+                "RISK_NO_QUOTE", f"neither the ledger nor IBKR says a rate from {currency} to {base}: {error.message}"
+            ) from None
+
+    async def market_rate(self, source: str, target: str) -> Decimal:
+        """One unit of `source` in `target`, at most a minute old. Raises BrokerError where IBKR says none."""
+        if source == target:
+            return Decimal(1)
+        known = self._rates.get((source, target))
+        if known is None:
+            known = parse_wire_or_none((await self._reads.exchange_rate(source, target)).get("rate"))
+            if known is None or known <= 0:
+                raise BrokerError("IBKR_RESPONSE_INVALID", f"IBKR says no rate from {source} to {target}")
+            self._rates.put((source, target), known)
+        return known
 
     async def _page(self, page: int) -> Sequence[Mapping[str, Any]]:
         return await self._reads.positions(self._account, page)

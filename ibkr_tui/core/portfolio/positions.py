@@ -19,21 +19,24 @@ ReadPage = Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]
 
 
 async def read_positions(account: str, read_page: ReadPage, now: Callable[[], datetime]) -> dict[str, Position]:
-    """Every position by conid: pages from 0 until one is empty or brings nothing new.
+    """Every position by conid: pages from 0 until one is empty. A page that repeats the one before is the end too: so
+    answers a broker that knows no such page.
 
     Raises BrokerError IBKR_RESPONSE_INVALID for a row without its quantity or price.
     """
     found: dict[str, Position] = {}
+    before: list[str] = []
     for page in range(MOST_PAGES):
         rows = await read_page(page)
-        news = 0
+        keys: list[str] = []
         for row in rows:
             position = _position(account, row, now())
-            if position is not None and str(position.conid) not in found:
-                found[str(position.conid)] = position
-                news += 1
-        if not rows or not news:
+            if position is not None:
+                keys.append(str(position.conid))
+                found.setdefault(keys[-1], position)
+        if not rows or keys == before:
             return {key: position for key, position in found.items() if position.qty != 0}
+        before = keys
     raise BrokerError("IBKR_RESPONSE_INVALID", f"the positions did not end after {MOST_PAGES} pages")
 
 

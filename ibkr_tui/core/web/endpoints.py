@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
 from ibkr_tui.core.web import warmup, wire
 from ibkr_tui.core.web.answer import Answer, NotSent
+from ibkr_tui.core.web.errors import is_users_error, problem_of
 from ibkr_tui.core.web.transport import DEADLINE, Transport
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.numbers import plain
 
 MOST_CONIDS: Final = 100
 MOST_FIELDS: Final = 50
@@ -86,6 +89,29 @@ class Endpoints:
         """The stocks of a symbol with their contracts, under the symbol."""
         return wire.as_object(await self._transport.get("/trsrv/stocks", [("symbols", symbol)]), "the stocks")
 
+    async def futures(self, symbol: str) -> Mapping[str, Any]:
+        """The futures written on a symbol, under the symbol."""
+        return wire.as_object(await self._transport.get("/trsrv/futures", [("symbols", symbol)]), "the futures")
+
+    async def strikes(self, conid: int, month: str, sec_type: str = "OPT") -> Mapping[str, Any]:
+        """`{call, put}` of one month (`JAN27`). Empty unless the underlying was searched for before (W-21)."""
+        query = [("conid", str(int(conid))), ("sectype", sec_type), ("month", month)]
+        return wire.as_object(await self._iserver("/iserver/secdef/strikes", query), f"the strikes of {month}")
+
+    async def option_info(
+        self, conid: int, month: str, strike: Decimal, right: str, sec_type: str = "OPT"
+    ) -> list[wire.Row]:
+        """The contracts of one strike and right (C or P): one for each day of `month` that has it."""
+        query = [
+            ("conid", str(int(conid))),
+            ("sectype", sec_type),
+            ("month", month),
+            ("strike", plain(strike)),
+            ("right", right),
+        ]
+        answer = await self._iserver("/iserver/secdef/info", query)
+        return wire.as_rows(answer, f"the {right} {plain(strike)} of {month}")
+
     async def contract(self, conid: int) -> Mapping[str, Any]:
         """One contract and its trading rules."""
         answer = await self._transport.get(f"/iserver/contract/{conid:d}/info-and-rules")
@@ -118,6 +144,35 @@ class Endpoints:
         ]
         answer = await self._iserver("/iserver/marketdata/history", query, deadline=HISTORY_DEADLINE)
         return wire.as_object(answer, "the history")
+
+    async def scan(self, instrument: str, kind: str, location: str, filters: Mapping[str, str]) -> Mapping[str, Any]:
+        """Run a scanner. Raises BrokerError IBKR_REQUEST_REFUSED for words the broker does not know."""
+        chosen = [{"code": code, "value": value} for code, value in filters.items()]
+        body = {"instrument": instrument, "type": kind, "location": location, "filter": chosen}
+        path = "/iserver/scanner/run"
+        return wire.as_object(await self._ask(path, body, "the scan"), "the scan")
+
+    # reports
+
+    async def performance(self, account: str, period: str) -> Mapping[str, Any]:
+        """Net value and returns over `period` (1D 7D MTD 1M 3M 6M 12M YTD). IBKR allows one call in 15 minutes."""
+        body = {"acctIds": [_account(account)], "period": period}
+        return wire.as_object(await self._ask("/pa/performance", body, "the performance"), "the performance")
+
+    async def transactions(self, account: str, conid: int, currency: str, days: int) -> Mapping[str, Any]:
+        """What was booked in one instrument. IBKR allows one call in 15 minutes."""
+        body = {"acctIds": [_account(account)], "conids": [int(conid)], "currency": currency, "days": days}
+        return wire.as_object(await self._ask("/pa/transactions", body, "the transactions"), "the transactions")
+
+    async def exchange_rate(self, source: str, target: str) -> Mapping[str, Any]:
+        """`{rate}`: how much of `target` one unit of `source` is."""
+        query = [("source", source), ("target", target)]
+        answer = await self._iserver("/iserver/exchangerate", query)
+        return wire.as_object(answer, f"the rate from {source} to {target}")
+
+    async def select_account(self, account: str) -> Mapping[str, Any]:
+        """Make `account` the one that the session's unaddressed calls mean; saying it twice is no error."""
+        return wire.as_object(await self._ask("/iserver/account", {"acctId": _account(account)}, "the account"), "it")
 
     # orders, reading
 
@@ -166,6 +221,15 @@ class Endpoints:
         """
         path = f"/iserver/account/{_account(account)}/order/{_order_id(order_id)}"
         return await self._transport.send_once("DELETE", path, deadline=deadline)
+
+    async def _ask(self, path: str, body: Mapping[str, Any], what: str) -> Answer:
+        """A read by POST. Where a 500 means the request, it is a refusal and no failure of the server's (W-15)."""
+        await self._warm.need(warmup.ISERVER)
+        answer = await self._transport.post(path, body, repeat=True)
+        problem = problem_of(answer, what) if is_users_error(answer, path) else None
+        if problem is not None:
+            raise BrokerError("IBKR_REQUEST_REFUSED", problem.message, details=problem.details)
+        return answer
 
     async def _portfolio(self, account: str, rest: str) -> Answer:
         await self._warm.need(warmup.PORTFOLIO)

@@ -50,6 +50,9 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "/portfolio/accounts": Limit(5.0),
     "/portfolio/subaccounts": Limit(5.0),
     "/iserver/marketdata/history": Limit(at_once=5),
+    "/iserver/scanner/run": Limit(1.0),
+    "/pa/performance": Limit(900.0),
+    "/pa/transactions": Limit(900.0),
     "/tickle": Limit(1.0),
 }
 

@@ -10,6 +10,8 @@ import pytest
 from ibkr_tui.core.market.contracts import Contracts, Recent
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.increments import PENNY, IncrementStep
+from ibkr_tui.model.instruments import Instrument
+from ibkr_tui.model.occ import OptionName
 
 APPLE = {
     "AAPL": [
@@ -48,6 +50,11 @@ class Reads:
     async def search(self, symbol: str, sec_type: str = "") -> list[dict[str, Any]]:
         self.calls.append(f"search {symbol} {sec_type}".strip())
         return self.search_rows
+
+    async def futures(self, symbol: str) -> dict[str, Any]:
+        self.calls.append(f"futures {symbol}")
+        days = {100: 20250919, 101: 20251219, 102: 20260320, 103: 20351221, 104: "x"}
+        return {"ES": [{"symbol": "ES", "conid": conid, "expirationDate": day} for conid, day in days.items()]}
 
     async def contract(self, conid: int) -> dict[str, Any]:
         self.calls.append(f"contract {conid}")
@@ -111,12 +118,63 @@ async def test_a_pair(reads: Reads, fake_clock: Any, symbol: str) -> None:
     assert (found.conid, found.symbol, found.description) == (12087792, "EUR.USD", "EUR.USD")
 
 
-async def test_a_future_is_named_by_its_conid(reads: Reads, fake_clock: Any) -> None:
-    with pytest.raises(BrokerError, match="by its conid"):
+async def test_a_future_is_named_by_its_month_or_its_conid(reads: Reads, fake_clock: Any) -> None:
+    reads.extra = {"symbol": "ES", "local_symbol": "ESZ5", "instrument_type": "FUT", "multiplier": "50"}
+    for symbol in ("ES DEC25", "ESZ5", "ESZ25", "ES 202512", "es 20251219"):
+        found = await contracts(reads, fake_clock).resolve(symbol)
+        assert (found.conid, found.description, found.multiplier) == (101, "ESZ5", D(50)), symbol
+    assert (await contracts(reads, fake_clock).resolve("ESH6", sec_type="FUT")).conid == 102
+    assert (await contracts(reads, fake_clock).resolve(conid=515416632)).conid == 515416632
+
+
+async def test_a_future_without_its_month_is_ambiguous(reads: Reads, fake_clock: Any) -> None:
+    with pytest.raises(BrokerError) as caught:
         await contracts(reads, fake_clock).resolve("ES", sec_type="FUT")
-    reads.extra = {"symbol": "ES", "local_symbol": "ESZ6", "instrument_type": "FUT", "multiplier": "50"}
-    found = await contracts(reads, fake_clock).resolve(conid=515416632)
-    assert (found.description, found.multiplier) == ("ESZ6", D(50))
+    assert caught.value.code == "SYMBOL_AMBIGUOUS"
+    assert "2025-12-19 (101)" in caught.value.message
+    assert "ES DEC26" in caught.value.user_action
+    assert not [call for call in reads.calls if call.startswith("contract")], "no preference tells them apart"
+    reads.extra = {"symbol": "ES", "instrument_type": "FUT"}
+    assert (await contracts(reads, fake_clock, "FRONT").resolve("ES", sec_type="FUT")).conid == 101
+
+
+@pytest.mark.parametrize("symbol", ["ES JAN26", "ESF6", "NQ DEC25", "ES SEP25"])
+async def test_a_future_that_is_not_there(reads: Reads, fake_clock: Any, symbol: str) -> None:
+    with pytest.raises(BrokerError) as caught:
+        await contracts(reads, fake_clock).resolve(symbol, sec_type="FUT")
+    assert caught.value.code == "SYMBOL_NOT_FOUND"
+
+
+async def test_a_stock_goes_before_a_future_of_the_same_letters(reads: Reads, fake_clock: Any) -> None:
+    reads.stock_answers["ESZ5"] = [{"name": "A STOCK", "contracts": [{"conid": 11, "exchange": "NYSE", "isUS": True}]}]
+    assert (await contracts(reads, fake_clock).resolve("ESZ5")).conid == 11
+
+
+async def test_an_option_is_named_in_occ_form(reads: Reads, fake_clock: Any) -> None:
+    asked: list[OptionName] = []
+
+    async def find(name: OptionName) -> int:
+        asked.append(name)
+        return 777
+
+    known = contracts(reads, fake_clock)
+    known.find_option = find
+    for symbol in ("AAPL  260116C00190000", "AAPL 260116C00190000", "aapl260116c00190000"):
+        assert (await known.resolve(symbol)).conid == 777
+    assert {(n.root, str(n.expiry), n.right, n.strike) for n in asked} == {("AAPL", "2026-01-16", "C", D(190))}
+    await known.resolve("AAPL 260116C00190000", sec_type="OPT")
+    with pytest.raises(BrokerError, match="OCC form"):
+        await known.resolve("AAPL", sec_type="OPT")
+
+
+async def test_a_sketch_is_for_showing_only(reads: Reads, fake_clock: Any) -> None:
+    known = contracts(reads, fake_clock)
+    known.sketch(Instrument(9, "AAPL", "AAPL 16JAN26 190C", "", "OPT", "SMART", "USD"))
+    assert (await known.glimpse(9)).description == "AAPL 16JAN26 190C"
+    assert known.known(9) is None
+    assert reads.calls == []
+    await known.instrument(9)
+    assert (await known.glimpse(9)).sec_type == "STK", "what the broker says of the contract itself counts more"
 
 
 @pytest.mark.parametrize("conid", [0, -1])

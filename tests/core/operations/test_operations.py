@@ -16,6 +16,7 @@ from ibkr_tui.core.broker import Broker
 from ibkr_tui.core.config import load
 from ibkr_tui.core.dispatch import Caller, Tier
 from ibkr_tui.core.settings import Profile
+from ibkr_tui.core.web.wire import Accounts
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Order, OrderState
@@ -145,6 +146,64 @@ async def test_bars(desk: Desk) -> None:
     assert all(bar.low <= bar.open <= bar.high and bar.low <= bar.close <= bar.high for bar in bars)
     assert [bar.at for bar in bars] == sorted(bar.at for bar in bars)
     assert (await desk.refused("get_bars", symbol="AAPL", period="forever")).code == "BAD_ARGUMENT"
+
+
+async def test_a_book_of_depth(desk: Desk) -> None:
+    book = await desk.call("get_depth", symbol="AAPL", rows=3)
+    assert (book.conid, book.status, len(book.bids), len(book.asks)) == (265598, QuoteStatus.LIVE, 3, 3)
+    assert book.bids[0].price < book.asks[0].price
+    assert [level.price for level in book.bids] == sorted((level.price for level in book.bids), reverse=True)
+    for rows in (0, 11):
+        problem = await desk.refused("get_depth", symbol="AAPL", rows=rows)
+        assert problem.code == "BAD_ARGUMENT"
+        assert "1 to 10" in problem.message
+    looks = await desk.call("look_at", quotes=[265598, 999], depth=[265598])
+    assert (looks.quotes, looks.depth, looks.refused[0].conid) == ((265598,), (265598,), 999)
+    desk.broker.face_left(ME.face_id)
+    assert 265598 not in desk.broker.subscriptions.looking
+    assert (await desk.call("unsubscribe", conid=265598))["unsubscribed"]
+    assert len(desk.broker.tables["depth"]) == 0
+
+
+async def test_rates_and_the_account_that_is_meant(desk: Desk) -> None:
+    rate = await desk.call("get_exchange_rate", source="eur")
+    assert (rate["source"], rate["target"]) == ("EUR", "USD")
+    assert rate["rate"] > 0
+    assert (await desk.refused("get_exchange_rate", source="euro")).code == "BAD_ARGUMENT"
+    assert (await desk.call("switch_account", account=desk.simulator.account))["account"] == desk.simulator.account
+    problem = await desk.refused("switch_account", account="U999")
+    assert problem.code == "IBKR_ACCOUNT_NOT_FOUND"
+    assert desk.simulator.account in problem.message
+
+
+async def test_another_account_of_the_login_is_not_the_profiles(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def accounts() -> Accounts:
+        return Accounts((desk.simulator.account, "DU2"))
+
+    monkeypatch.setattr(desk.broker.reads, "accounts", accounts)
+    problem = await desk.refused("switch_account", account="du2")
+    assert problem.code == "ACCOUNT_PINNED"
+    assert problem.details == {"account": "DU2", "pinned": desk.simulator.account}
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "words"),
+    [
+        ("run_scanner", {"type": "a b"}, "no scanner code"),
+        ("run_scanner", {"rows": 51}, "rows"),
+        ("get_option_chain", {"symbol": "AAPL", "rows": 41}, "1 to 40 strikes"),
+        ("get_option_chain", {"symbol": "AAPL", "expiry": "tomorrow"}, "JAN27"),
+        ("get_performance", {"period": "2M"}, "MTD"),
+        ("get_activities", {"days": 91}, "at most 90 days"),
+        ("get_activities", {"days": 8}, "at most 7 days; of one instrument, of 90"),
+        ("get_transactions", {"symbol": "AAPL", "days": 91}, "1 to 90 days"),
+        ("get_transactions", {"symbol": "AAPL", "currency": "dollars"}, "EUR"),
+    ],
+)
+async def test_what_can_not_be_asked(desk: Desk, operation: str, arguments: dict[str, Any], words: str) -> None:
+    problem = await desk.refused(operation, **arguments)
+    assert problem.code == "BAD_ARGUMENT"
+    assert words in problem.message
 
 
 async def test_hours(desk: Desk) -> None:

@@ -98,6 +98,12 @@ class Reads:
         self.calls.append("ledger")
         return {"BASE": {"cashbalance": 1.0}, "EUR": {"cashbalance": 1.0, "exchangerate": 1.08}}
 
+    async def exchange_rate(self, source: str, target: str) -> dict[str, Any]:
+        self.calls.append(f"rate {source} {target}")
+        if source == "XXX":
+            raise BrokerError("IBKR_REQUEST_REFUSED", "no such currency")
+        return {"rate": {"JPY": 0.0065, "BAD": 0}.get(source)}
+
     async def positions(self, account: str, page: int) -> list[dict[str, Any]]:
         self.calls.append(f"positions {page}")
         rows = self.pages[page] if page < len(self.pages) else []
@@ -217,9 +223,31 @@ async def test_rates_come_from_the_ledger(fake_clock: Any) -> None:
     assert await desk.portfolio.rate("EUR") == D("1.08")
     assert await desk.portfolio.rate("EUR") == D("1.08")
     assert desk.reads.calls.count("ledger") == 1
+
+
+async def test_a_currency_that_is_not_held_has_the_brokers_rate_for_a_minute(fake_clock: Any) -> None:
+    desk = Desk(Reads(), fake_clock)
+    for _ in range(3):
+        assert await desk.portfolio.rate("JPY") == D("0.0065")
+    assert desk.reads.calls.count("rate JPY USD") == 1
+    await fake_clock.advance(61)
+    await desk.portfolio.rate("JPY")
+    assert desk.reads.calls.count("rate JPY USD") == 2
+    assert await desk.portfolio.market_rate("EUR", "EUR") == D(1)
+
+
+@pytest.mark.parametrize("currency", ["XXX", "BAD", "NIL"])
+async def test_a_currency_without_a_rate_is_refused(fake_clock: Any, currency: str) -> None:
+    desk = Desk(Reads(), fake_clock)
     with pytest.raises(BrokerError) as caught:
-        await desk.portfolio.rate("JPY")
+        await desk.portfolio.rate(currency)
     assert caught.value.code == "RISK_NO_QUOTE"
+    assert currency in caught.value.message
+
+
+async def test_a_page_of_repetitions_is_not_the_end(fake_clock: Any) -> None:
+    pages = [[position(1), position(2)], [position(2)], [position(3)], []]
+    assert set(await all_of(Reads(*pages), fake_clock)) == {"1", "2", "3"}
 
 
 def test_profit_and_loss_merges(fake_clock: Any) -> None:

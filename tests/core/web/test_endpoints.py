@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -65,6 +66,26 @@ READS: list[tuple[Call, list[str]]] = [
     (lambda e: e.search("BRK B", "STK"), ["POST /iserver/secdef/search"]),
     (lambda e: e.stocks("AAPL"), ["GET /trsrv/stocks?symbols=AAPL"]),
     (lambda e: e.contract(265598), ["GET /iserver/contract/265598/info-and-rules"]),
+    (lambda e: e.futures("ES"), ["GET /trsrv/futures?symbols=ES"]),
+    (
+        lambda e: e.strikes(265598, "JAN27"),
+        ["GET /iserver/accounts", "GET /iserver/secdef/strikes?conid=265598&sectype=OPT&month=JAN27"],
+    ),
+    (
+        lambda e: e.option_info(265598, "JAN27", Decimal("187.50"), "C"),
+        [
+            "GET /iserver/accounts",
+            "GET /iserver/secdef/info?conid=265598&sectype=OPT&month=JAN27&strike=187.5&right=C",
+        ],
+    ),
+    (lambda e: e.scan("STK", "TOP_PERC_GAIN", "STK.US", {}), ["GET /iserver/accounts", "POST /iserver/scanner/run"]),
+    (lambda e: e.performance(ACCOUNT, "1M"), ["GET /iserver/accounts", "POST /pa/performance"]),
+    (lambda e: e.transactions(ACCOUNT, 1, "USD", 90), ["GET /iserver/accounts", "POST /pa/transactions"]),
+    (
+        lambda e: e.exchange_rate("EUR", "USD"),
+        ["GET /iserver/accounts", "GET /iserver/exchangerate?source=EUR&target=USD"],
+    ),
+    (lambda e: e.select_account(ACCOUNT), ["GET /iserver/accounts", "POST /iserver/account"]),
     (lambda e: e.trading_schedule(265598), ["GET /contract/trading-schedule?conid=265598"]),
     (
         lambda e: e.snapshot([1, 2], ["31", "84"]),
@@ -100,6 +121,30 @@ async def test_bodies(desk: Desk) -> None:
         b'{"confirmed":true}',
         b'{"orders":[]}',
     ]
+
+
+async def test_bodies_of_reads(desk: Desk) -> None:
+    await desk.endpoints.scan("STK", "TOP_PERC_GAIN", "STK.US.MAJOR", {"priceAbove": "5"})
+    await desk.endpoints.performance(ACCOUNT, "1M")
+    await desk.endpoints.transactions(ACCOUNT, 265598, "USD", 30)
+    await desk.endpoints.select_account(ACCOUNT)
+    assert [json.loads(body) for body in desk.server.bodies if body] == [
+        {
+            "instrument": "STK", "type": "TOP_PERC_GAIN", "location": "STK.US.MAJOR",
+            "filter": [{"code": "priceAbove", "value": "5"}],
+        },
+        {"acctIds": [ACCOUNT], "period": "1M"},
+        {"acctIds": [ACCOUNT], "conids": [265598], "currency": "USD", "days": 30},
+        {"acctId": ACCOUNT},
+    ]  # fmt: skip
+
+
+async def test_a_scan_that_the_broker_does_not_know_is_a_refusal(desk: Desk) -> None:
+    desk.answers["/iserver/scanner/run"] = (500, {"error": "unknown scan"})
+    with pytest.raises(BrokerError) as caught:
+        await desk.endpoints.scan("STK", "NOPE", "STK.US", {})
+    assert (caught.value.code, caught.value.retryable) == ("IBKR_REQUEST_REFUSED", False)
+    assert "unknown scan" in caught.value.message
 
 
 async def test_a_warm_up_is_made_once_a_session_whoever_asks(desk: Desk, signer: CountingSigner) -> None:

@@ -1,0 +1,117 @@
+"""Reports and money: performance, bookings, exchange rates, and which account is meant."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+from ibkr_tui.core.dispatch import Caller, Operation, Tier
+from ibkr_tui.core.operations.arguments import WhichInstrument
+from ibkr_tui.core.operations.prerequisites import Prerequisites
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.performance import Performance, Transaction
+from ibkr_tui.model.text import clean
+
+if TYPE_CHECKING:
+    from ibkr_tui.core.broker import Broker
+
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+
+
+class GetPerformance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`period`: 1D 7D MTD 1M 3M 6M 12M YTD."""
+
+    period: str = "1M"
+
+
+class GetTransactions(WhichInstrument, frozen=True, forbid_unknown_fields=True):
+    """Bookings in one instrument over so many days; `currency` is the one that amounts are given in."""
+
+    days: Annotated[int, msgspec.Meta(ge=1)] = 90
+    currency: str = ""
+
+
+class GetExchangeRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From a currency to another one; without `target` to the account's base currency."""
+
+    source: str
+    target: str = ""
+
+
+class SwitchAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An account of this login."""
+
+    account: str
+
+
+def report_operations(broker: Broker) -> list[Operation[Any]]:
+    """The operations of this file, bound to a broker."""
+    do = ReportHandlers(broker)
+    read = Tier.READ
+    return [
+        Operation("get_performance", read, GetPerformance, do.get_performance, "Net value and returns over a period."),
+        Operation(
+            "get_transactions", read, GetTransactions, do.get_transactions, "Bookings of one instrument, to 90 days."
+        ),
+        Operation(
+            "get_exchange_rate", read, GetExchangeRate, do.get_exchange_rate, "One currency in another, at IBKR's rate."
+        ),
+        Operation(
+            "switch_account", Tier.CHANGE, SwitchAccount, do.switch_account, "Select the profile's account at IBKR."
+        ),
+    ]
+
+
+class ReportHandlers:
+    """What they do. Every one raises BrokerError."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._first = Prerequisites(broker)
+
+    async def get_performance(self, arguments: GetPerformance, caller: Caller) -> Performance:
+        await self._first.ready()
+        return await self._broker.reports.performance(arguments.period)
+
+    async def get_transactions(self, arguments: GetTransactions, caller: Caller) -> list[Transaction]:
+        which = WhichInstrument(arguments.symbol, arguments.conid, arguments.sec_type, arguments.exchange)
+        instrument = await self._first.instrument(which)
+        currency = _currency(arguments.currency or instrument.currency or "USD", "currency")
+        return await self._broker.reports.transactions(instrument.conid, currency, arguments.days)
+
+    async def get_exchange_rate(self, arguments: GetExchangeRate, caller: Caller) -> dict[str, Any]:
+        source = _currency(arguments.source, "source")
+        await self._first.ready()
+        target = _currency(arguments.target or (await self._broker.portfolio.summary()).currency, "target")
+        rate = await self._broker.portfolio.market_rate(source, target)
+        return {"source": source, "target": target, "rate": rate}
+
+    async def switch_account(self, arguments: SwitchAccount, caller: Caller) -> dict[str, Any]:
+        """A core trades on one account, its profile's: every face that meets it has checked that (design 2)."""
+        account, pinned = arguments.account.strip().upper(), self._broker.profile.account_id
+        await self._first.ready()
+        known = (await self._broker.reads.accounts()).accounts
+        if account not in known:
+            raise BrokerError(
+                "IBKR_ACCOUNT_NOT_FOUND",
+                f"this login has no account {clean(arguments.account, limit=20)}; it has {', '.join(known)}",
+                details={"accounts": list(known)},
+                user_action="Name one of these accounts.",
+            )
+        if account != pinned:
+            raise BrokerError(
+                "ACCOUNT_PINNED",
+                f"the profile {self._broker.profile.name} is pinned to {pinned}, and so is every order of this core",
+                details={"account": account, "pinned": pinned},
+            )
+        answer = await self._broker.reads.select_account(account)
+        return {"account": account, "changed": answer.get("set") is True}
+
+
+def _currency(text: str, what: str) -> str:
+    word = text.strip().upper()
+    if not _CURRENCY.fullmatch(word):
+        raise BrokerError("BAD_ARGUMENT", f"{what}: “{clean(text, limit=20)}” is no currency such as EUR")
+    return word
