@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ibkr_tui.sim.past import MINUTE, Bar, Past
+from ibkr_tui.sim.past import MINUTE, Bar, History
 from ibkr_tui.sim.walk import Walk
 
 DAY, WEEK, MONTH, YEAR = 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400
@@ -103,7 +103,7 @@ class Recorder:
         self.days.append(Bar(opened, day.open, day.high, day.low, walk.last, day.volume))
 
 
-def bars(past: Past, recorder: Recorder, walk: Walk, day_start: float, span: Span) -> list[Bar]:
+def bars(past: History, recorder: Recorder, walk: Walk, day_start: float, span: Span) -> list[Bar]:
     """The bars of a chart, oldest first, the last one still running."""
     if span.bar >= DAY:
         return _daily(past, recorder, walk, day_start, span)
@@ -126,7 +126,7 @@ def bars(past: Past, recorder: Recorder, walk: Walk, day_start: float, span: Spa
     return _merge(flat[first:], lambda bar: bar.start - bar.start % span.bar)
 
 
-def _daily(past: Past, recorder: Recorder, walk: Walk, day_start: float, span: Span) -> list[Bar]:
+def _daily(past: History, recorder: Recorder, walk: Walk, day_start: float, span: Span) -> list[Bar]:
     day = walk.day
     recent = [*recorder.days, Bar(day_start, day.open, day.high, day.low, walk.last, day.volume)]
     wanted = max(1, int(span.period / DAY) if span.period < WEEK else round(span.period / DAY * 5 / 7))

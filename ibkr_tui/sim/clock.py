@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from ibkr_tui.sim.hours import US_STOCKS
+
 NEW_YORK = ZoneInfo("America/New_York")
 START_HOUR = 10
 HOUR_S = 3600
@@ -66,7 +68,7 @@ class ShiftedClock:
 
 
 class ExchangeTime:
-    """The exchange's clock: wall time moved so that a fresh simulator starts on a weekday at 10 o'clock in New York.
+    """The exchange's clock: wall time moved so that a fresh one starts on a trading day at 10 o'clock in New York.
 
     The offset is a whole number of hours, so bars fall on the same grid on both clocks, and a time zone can name it: a
     start is between 10:00:00 and 10:59:59. ``speed`` makes exchange time run faster than the wall.
@@ -111,8 +113,8 @@ class ExchangeTime:
 
 
 def _first_moment(wall: float) -> float:
-    """10 o'clock in New York on the weekday nearest to ``wall``, with the minutes and seconds of the wall clock."""
+    """10 o'clock in New York on the last trading day up to ``wall``, with the minutes and seconds of the wall clock."""
     day = datetime.fromtimestamp(wall, UTC).astimezone(NEW_YORK)
-    while day.weekday() > 4:
+    while US_STOCKS.session(day.date()) is None:
         day -= timedelta(days=1)
     return day.replace(hour=START_HOUR, minute=0, second=0, microsecond=0).timestamp() + wall % HOUR_S

@@ -1,4 +1,4 @@
-"""Trading hours by venue: when it trades, when it stops, and the schedule a client can ask for."""
+"""Trading hours by venue: when it trades, when it stops, on which days it does not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from ibkr_tui.sim import calendars
 
 
 class Phase(Enum):
@@ -30,12 +32,18 @@ class Session:
 
 @dataclass(frozen=True)
 class Venue:
-    """Opening hours as minutes from local midnight; a negative opening lies on the evening before."""
+    """Opening hours as minutes from local midnight; a negative opening lies on the evening before.
+
+    On ``half_days`` both spans end at the minutes of ``early``.
+    """
 
     name: str
     zone: str
     liquid: tuple[int, int]
     extended: tuple[int, int]
+    holidays: calendars.Days = calendars.nobody
+    half_days: calendars.Days = calendars.nobody
+    early: tuple[int, int] = (0, 0)
 
     @property
     def minutes(self) -> int:
@@ -69,7 +77,7 @@ class Venue:
         """The next moment at which the phase changes."""
         local = self.local_date(moment)
         edges: list[float] = []
-        for offset in range(-1, 5):
+        for offset in range(-1, 9):
             session = self.session(local + timedelta(days=offset))
             if session:
                 edges += [session.extended_open, session.liquid_open, session.liquid_close, session.extended_close]
@@ -105,20 +113,31 @@ def _zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=20_000)
 def _session(venue: Venue, day: date) -> Session | None:
-    if day.weekday() > 4:
+    if day.weekday() > 4 or day in venue.holidays(day.year):
         return None
     midnight = datetime(day.year, day.month, day.day, tzinfo=_zone(venue.zone))
 
     def at(minutes: int) -> float:
         return (midnight + timedelta(minutes=minutes)).timestamp()
 
-    return Session(day, at(venue.extended[0]), at(venue.liquid[0]), at(venue.liquid[1]), at(venue.extended[1]))
+    closes = venue.early if day in venue.half_days(day.year) else (venue.liquid[1], venue.extended[1])
+    return Session(day, at(venue.extended[0]), at(venue.liquid[0]), at(closes[0]), at(closes[1]))
 
 
-US_STOCKS = Venue("US", "US/Eastern", (9 * 60 + 30, 16 * 60), (4 * 60, 20 * 60))
-US_OPTIONS = Venue("OPRA", "US/Eastern", (9 * 60 + 30, 16 * 60), (9 * 60 + 30, 16 * 60))
-CME = Venue("CME", "US/Central", (8 * 60 + 30, 15 * 60), (-7 * 60, 16 * 60))
-FOREX = Venue("IDEALPRO", "US/Eastern", (-6 * 60 - 45, 17 * 60), (-6 * 60 - 45, 17 * 60))
-MEXICO = Venue("MEXI", "America/Mexico_City", (8 * 60 + 30, 15 * 60), (8 * 60 + 30, 15 * 60))
-SWISS = Venue("EBS", "Europe/Zurich", (9 * 60, 17 * 60 + 30), (9 * 60, 17 * 60 + 30))
-TORONTO = Venue("TSE", "America/Toronto", (9 * 60 + 30, 16 * 60), (9 * 60 + 30, 16 * 60))
+def _at(hour: int, minute: int = 0) -> int:
+    return hour * 60 + minute
+
+
+_US = (calendars.us_holidays, calendars.us_half_days)
+_US_FUTURES = (calendars.futures_holidays, calendars.futures_half_days)
+US_STOCKS = Venue("US", "US/Eastern", (_at(9, 30), _at(16)), (_at(4), _at(20)), *_US, (_at(13), _at(17)))
+US_OPTIONS = Venue("OPRA", "US/Eastern", (_at(9, 30), _at(16)), (_at(9, 30), _at(16)), *_US, (_at(13), _at(13)))
+CME = Venue("CME", "US/Central", (_at(8, 30), _at(15)), (-_at(7), _at(16)), *_US_FUTURES, (_at(12), _at(12)))
+NYMEX = Venue("NYMEX", "US/Eastern", (_at(9), _at(14, 30)), (-_at(6), _at(17)), *_US_FUTURES, (_at(13), _at(13)))
+COMEX = Venue("COMEX", "US/Eastern", (_at(8, 20), _at(13, 30)), (-_at(6), _at(17)), *_US_FUTURES, (_at(13), _at(13)))
+FOREX = Venue("IDEALPRO", "US/Eastern", (-_at(6, 45), _at(17)), (-_at(6, 45), _at(17)), calendars.currency_holidays)
+MEXICO = Venue("MEXI", "America/Mexico_City", (_at(8, 30), _at(15)), (_at(8, 30), _at(15)), calendars.mexican_holidays)
+SWISS = Venue("EBS", "Europe/Zurich", (_at(9), _at(17, 30)), (_at(9), _at(17, 30)), calendars.european_holidays)
+XETRA = Venue("IBIS", "Europe/Berlin", (_at(9), _at(17, 30)), (_at(9), _at(17, 30)), calendars.european_holidays)
+LONDON = Venue("LSE", "Europe/London", (_at(8), _at(16, 30)), (_at(8), _at(16, 30)), calendars.european_holidays)
+TORONTO = Venue("TSE", "America/Toronto", (_at(9, 30), _at(16)), (_at(9, 30), _at(16)), calendars.toronto_holidays)

@@ -6,8 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from ibkr_tui.sim.hours import CME, FOREX, MEXICO, SWISS, TORONTO, US_OPTIONS, US_STOCKS, Venue
+from ibkr_tui.sim.expiries import months
+from ibkr_tui.sim.hours import (
+    CME,
+    COMEX,
+    FOREX,
+    LONDON,
+    MEXICO,
+    NYMEX,
+    SWISS,
+    TORONTO,
+    US_STOCKS,
+    XETRA,
+    Venue,
+)
 
 CENT = Decimal("0.01")
 
@@ -39,6 +53,9 @@ class Instrument:
     strike: Decimal | None = None
     right: str = ""
     feed: str = "RpB"
+    # The conid of the instrument whose price this one follows; 0 if it moves by itself.
+    leader: int = 0
+    made_up: bool = False
     # From this price on the increment is ``wide`` ticks instead of one (options outside the penny programme).
     wide_from: Decimal | None = None
     wide: int = 1
@@ -136,8 +153,9 @@ _STOCKS = """
 4215220|XLF|FINANCIAL SELECT SECTOR SPDR|ARCA|39.11|0.16|0.9|36|Funds|Equity Fund
 """
 
-# Other listings of AAPL: a plain symbol is ambiguous, and the US line is not the first one in the answers.
-_AAPL_ABROAD = (
+# Other listings of AAPL: a plain symbol is ambiguous, and the US line is not the first one in the answers. The others
+# are there because this user sees their prices late, or not at all.
+_ABROAD = (
     Instrument(
         38708077,
         "AAPL",
@@ -193,6 +211,75 @@ _AAPL_ABROAD = (
         category="Computers",
         feed="DPB",
     ),
+    Instrument(
+        14204,
+        "SAP",
+        "SAP SE",
+        "STK",
+        "IBIS",
+        XETRA,
+        "EUR",
+        Decimal("162.48"),
+        Decimal("0.02"),
+        0.24,
+        1.0,
+        10,
+        1,
+        1_900_000,
+        industry="Technology",
+        category="Software",
+        feed="N",
+    ),
+    Instrument(
+        29612193,
+        "VOD",
+        "VODAFONE GROUP PLC",
+        "STK",
+        "LSE",
+        LONDON,
+        "GBP",
+        Decimal("0.6742"),
+        Decimal("0.0002"),
+        0.26,
+        0.6,
+        1_000,
+        1,
+        60_000_000,
+        industry="Communications",
+        category="Telecommunications",
+        feed="O",
+    ),
+)
+
+
+class _Future(NamedTuple):
+    """One root: the first month's conid and price, and every how many months there is an expiry."""
+
+    conid: int
+    symbol: str
+    name: str
+    exchange: str
+    venue: Venue
+    price: str
+    tick: str
+    multiplier: int
+    volatility: float
+    underlying: int
+    every: int
+    months: int
+    industry: str
+
+
+CARRY = 0.045
+_MONTHS_FROM = 515_400_000
+_FUTURES = (
+    _Future(495512572, "ES", "E-mini S&P 500", "CME", CME, "5018.25", "0.25", 50, 0.13, 11004968, 3, 4, "Indices"),
+    _Future(495512563, "NQ", "E-mini NASDAQ 100", "CME", CME, "17862.5", "0.25", 20, 0.18, 11004958, 3, 4, "Indices"),
+    _Future(495512576, "RTY", "E-mini Russell 2000", "CME", CME, "2002.4", "0.1", 50, 0.22, 11004977, 3, 4, "Indices"),
+    _Future(
+        304037447, "CL", "Light Sweet Crude", "NYMEX", NYMEX, "77.84", "0.01", 1000, 0.34, 17340715, 1, 6, "Energy"
+    ),
+    _Future(356039019, "GC", "Gold", "COMEX", COMEX, "2031.5", "0.1", 100, 0.14, 17340718, 1, 4, "Metals"),
 )
 
 _FOREX = (
@@ -206,8 +293,8 @@ _FOREX = (
 
 
 def catalogue(today: date) -> list[Instrument]:
-    """Every instrument; futures and options expire after ``today``."""
-    return [*_stocks(), *_AAPL_ABROAD, *_currencies(), *_futures(today), *_options(today)]
+    """Every instrument but the options; futures expire after ``today``."""
+    return [*_stocks(), *_ABROAD, *_currencies(), *_futures(today)]
 
 
 def _stocks() -> Iterable[Instrument]:
@@ -256,78 +343,31 @@ def _currencies() -> Iterable[Instrument]:
 
 
 def _futures(today: date) -> Iterable[Instrument]:
-    quarter = _next_quarter(today)
-    for conid, symbol, name, price, tick, multiplier, vol, underlying in (
-        (495512572, "ES", "E-mini S&P 500", "5018.25", "0.25", 50, 0.13, 11004968),
-        (495512563, "NQ", "E-mini NASDAQ 100", "17862.50", "0.25", 20, 0.18, 11004958),
-        (495512576, "RTY", "E-mini Russell 2000", "2002.4", "0.1", 50, 0.22, 11004977),
-    ):
-        yield Instrument(
-            conid,
-            symbol,
-            name,
-            "FUT",
-            "CME",
-            CME,
-            "USD",
-            Decimal(price),
-            Decimal(tick),
-            vol,
-            vol / 0.13,
-            3,
-            1,
-            1_500_000,
-            multiplier,
-            underlying=underlying,
-            expiry=quarter,
-            industry="Indices",
-            kind="FUT",
-        )
-
-
-def _options(today: date) -> Iterable[Instrument]:
-    near = _third_friday(today + timedelta(days=45))
-    for conid, underlying, symbol, name, strike, right in (
-        (684233891, 265598, "AAPL", "APPLE INC", "190", "C"),
-        (684233902, 265598, "AAPL", "APPLE INC", "180", "P"),
-        (690114455, 756733, "SPY", "SPDR S&P 500 ETF TRUST", "490", "P"),
-        (690114499, 76792991, "TSLA", "TESLA INC", "200", "C"),
-    ):
-        yield Instrument(
-            conid,
-            symbol,
-            name,
-            "OPT",
-            "SMART",
-            US_OPTIONS,
-            "USD",
-            Decimal("1"),
-            CENT,
-            0.3,
-            1.0,
-            5,
-            4,
-            40_000,
-            100,
-            underlying=underlying,
-            expiry=near,
-            strike=Decimal(strike),
-            right=right,
-            kind="OPT",
-        )
-
-
-def _third_friday(day: date) -> date:
-    first = day.replace(day=1)
-    return first + timedelta(days=(4 - first.weekday()) % 7 + 14)
-
-
-def _next_quarter(today: date) -> date:
-    """The next quarterly expiry at least ten days away."""
-    day = today
-    while True:
-        if day.month % 3 == 0:
-            friday = _third_friday(day)
-            if friday >= today + timedelta(days=10):
-                return friday
-        day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    """Several months of each future. The first one moves by itself, the others follow it at its price and carry."""
+    for number, root in enumerate(_FUTURES):
+        dates = [day for day in months(today, root.months + 1, root.every) if day >= today + timedelta(days=10)]
+        for place, expiry in enumerate(dates[: root.months]):
+            carry = 1 + CARRY * (expiry - dates[0]).days / 365
+            price = (Decimal(root.price) * Decimal(carry) / Decimal(root.tick)).to_integral_value() * Decimal(root.tick)
+            yield Instrument(
+                root.conid if place == 0 else _MONTHS_FROM + number * 1_000 + (expiry.year - 2020) * 12 + expiry.month,
+                root.symbol,
+                root.name,
+                "FUT",
+                root.exchange,
+                root.venue,
+                "USD",
+                price,
+                Decimal(root.tick),
+                root.volatility,
+                root.volatility / 0.13 if root.venue is CME else 0.2,
+                max(1, 3 - place),
+                1 if place == 0 else 2,
+                1_500_000 // 4**place,
+                root.multiplier,
+                underlying=root.underlying,
+                expiry=expiry,
+                industry=root.industry,
+                kind="FUT",
+                leader=0 if place == 0 else root.conid,
+            )

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
+from ibkr_tui.sim.chains import Chains, level, terms_of
 from ibkr_tui.sim.charts import Recorder, Span, bars
 from ibkr_tui.sim.clock import Clock, ExchangeTime
+from ibkr_tui.sim.derived import DerivedPast, Follows, next_month
+from ibkr_tui.sim.expiries import third_friday
 from ibkr_tui.sim.hours import US_STOCKS, Phase, Venue
 from ibkr_tui.sim.instruments import Instrument, catalogue
-from ibkr_tui.sim.past import Bar, Past
-from ibkr_tui.sim.walk import Day, Walk, option_value
+from ibkr_tui.sim.listing import Listing
+from ibkr_tui.sim.past import Bar, History, Past
+from ibkr_tui.sim.pricing import Greeks, greeks
+from ibkr_tui.sim.scale import NORMAL, Scale, enlarged
+from ibkr_tui.sim.walk import Day, Walk
 
-TICK_S = 0.25
+FOLLOWERS_EVERY = 4
 FINE_STEPS = 40
 COARSE_S = 60.0
 COARSEST_STEPS = 2_880
@@ -39,36 +45,68 @@ class _Clockwork:
         return self.phase
 
 
+class _Walks(dict[int, Walk]):
+    """The walks by conid. Iterating gives those that move; asking for an instrument's walk begins it."""
+
+    def __init__(self, begin: Callable[[int], Walk]) -> None:
+        super().__init__()
+        self._begin = begin
+
+    def __missing__(self, conid: int) -> Walk:
+        return self._begin(conid)
+
+
 class Market:
     """All instruments and their prices."""
 
-    def __init__(self, clock: Clock, time: ExchangeTime, seed: int) -> None:
+    def __init__(self, clock: Clock, time: ExchangeTime, seed: int, scale: Scale = NORMAL) -> None:
         self._clock = clock
         self.time = time
+        self._seed = seed
+        self._scale = scale
         start = time.now()
         today = datetime.fromtimestamp(start, UTC).date()
-        self._today = today
         self._shared = Random(f"{seed}:market")
-        self.instruments: dict[int, Instrument] = {item.conid: item for item in catalogue(today)}
-        self.walks: dict[int, Walk] = {}
-        self._past: dict[int, Past] = {}
+        items = enlarged(catalogue(today), scale.instruments, seed)
+        stocks = [item for item in items if item.sec_type == "STK" and item.is_us and not item.made_up]
+        self.chains = Chains(stocks, third_friday(today + timedelta(days=45)))
+        self.instruments = Listing(items, self._option)
+        self.walks: dict[int, Walk] = _Walks(self._begin)
+        self._follows: dict[int, Follows] = {}
+        self._past: dict[int, History] = {}
         self._recorders: dict[int, Recorder] = {}
         self._venues: dict[Venue, _Clockwork] = {}
         self._moved_to = start
+        self._round = 0
         self._halts: dict[int, float] = {}
         self._listeners: list[Callable[[], None]] = []
         self._day_listeners: list[Callable[[], None]] = []
-        for item in self.instruments.values():
-            self._open(item, seed, start)
-        self._pairs = {item.symbol: item.conid for item in self.instruments.values() if item.sec_type == "CASH"}
+        for item in items:
+            self._begin(item.conid)
+        self._pairs = {item.symbol: item.conid for item in items if item.sec_type == "CASH"}
 
-    def _open(self, item: Instrument, seed: int, start: float) -> None:
-        price = item.base
-        if item.sec_type == "OPT":
-            spot = float(self.instruments[item.underlying].base)
-            price = max(item.tick, round(Decimal(option_value(spot, item, self._today)[0]), 2))
-        walk = Walk(item, seed, price)
-        past = Past(item, seed, start, walk.last)
+    @property
+    def today(self) -> date:
+        """The date of the exchange's present, in UTC."""
+        return datetime.fromtimestamp(self.time.now(), UTC).date()
+
+    def _option(self, conid: int) -> Instrument | None:
+        return self.chains.contract(conid, self.today)
+
+    def _begin(self, conid: int) -> Walk:
+        """Let an instrument's prices begin: its past, its day so far, and its walk from now on."""
+        item, moment = self.instruments[conid], self._moved_to
+        follows = self._following(item)
+        if follows is None:
+            walk = Walk(item, self._seed, item.base, self._scale.idle)
+            past: History = Past(item, self._seed, moment, walk.last)
+        else:
+            leader = self.walks[follows.leader]
+            price = follows.value(float(leader.mark), moment)
+            start = max(1, round(price / float(item.tick))) * item.tick
+            walk = Walk(item, self._seed, start, self._scale.idle)
+            past = DerivedPast(follows, walk, leader, self._past[follows.leader], self._recorders[follows.leader])
+            self._follows[conid] = follows
         before = past.today
         opening = before[0].open if before else walk.last
         walk.day = Day(
@@ -82,14 +120,22 @@ class Market:
         recorder.begin_day(walk.day.volume)
         venue = self._venues.setdefault(item.venue, _Clockwork(item.venue))
         if venue.day_start == 0.0:
-            current = item.venue.session_near(start)
-            venue.day_start = current.liquid_open if current else start
-            venue.at(start)
+            current = item.venue.session_near(moment)
+            venue.day_start = current.liquid_open if current else moment
+            venue.at(moment)
         if venue.phase is Phase.OPEN:
-            recorder.tick(walk, start)
+            recorder.tick(walk, moment)
         self.walks[item.conid] = walk
         self._past[item.conid] = past
         self._recorders[item.conid] = recorder
+        return walk
+
+    def _following(self, item: Instrument) -> Follows | None:
+        if item.sec_type == "OPT":
+            return self.chains.follows(item, self.instruments[item.underlying])
+        if item.leader:
+            return next_month(item, self.instruments[item.leader])
+        return None
 
     def on_step(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after each step of the market."""
@@ -102,7 +148,7 @@ class Market:
     async def run(self) -> None:
         """Move the market until cancelled."""
         while True:
-            await self._clock.sleep(TICK_S)
+            await self._clock.sleep(self._scale.period)
             self.advance()
 
     def advance(self) -> None:
@@ -112,7 +158,7 @@ class Market:
             self._moved_to = min(self._moved_to, self.time.now())
             return
         if gap <= FINE_STEPS * COARSE_S / 4:
-            steps = min(FINE_STEPS, math.ceil(gap / TICK_S))
+            steps = min(FINE_STEPS, math.ceil(gap / self._scale.period))
         else:
             steps = min(COARSEST_STEPS, math.ceil(gap / COARSE_S))
         dt = gap / steps
@@ -140,15 +186,22 @@ class Market:
             self._end_halts(moment)
         shared = self._shared.gauss(0.0, 1.0)
         phases = {venue: self._phase(work, moment) for venue, work in self._venues.items()}
+        self._round += 1
         for conid, walk in self.walks.items():
             phase = phases[walk.instrument.venue]
             if phase is Phase.CLOSED or walk.halted or walk.frozen:
                 walk.printed = 0
                 continue
-            if walk.instrument.sec_type == "OPT":
-                walk.follow(self.greeks(conid)[0], dt)
-            else:
+            follows = self._follows.get(conid)
+            if follows is None:
                 walk.step(dt, shared, 1.0 if phase is Phase.OPEN else 0.3)
+            elif dt >= 1 or (conid + self._round) % FOLLOWERS_EVERY == 0:
+                # Formulas cost more than steps, and there can be thousands of options: each has its turn.
+                price = follows.value(float(self.walks[follows.leader].mark), moment)
+                walk.follow(price, dt if dt >= 1 else dt * FOLLOWERS_EVERY)
+            else:
+                walk.printed = 0
+                continue
             if phase is Phase.OPEN:
                 self._recorders[conid].tick(walk, moment)
 
@@ -177,11 +230,18 @@ class Market:
         """Exchange time at which the running (or last) session of the instrument opened."""
         return self._venues[self.instruments[conid].venue].day_start
 
-    def greeks(self, conid: int) -> tuple[float, float, float, float, float]:
-        """Price, delta, gamma, theta and vega of an option at its underlying's present price."""
+    def greeks(self, conid: int) -> Greeks:
+        """Value, delta, gamma, theta and vega of an option at its underlying's present price."""
         item = self.instruments[conid]
         spot = float(self.walks[item.underlying].mark)
-        return option_value(spot, item, datetime.fromtimestamp(self.time.now(), UTC).date())
+        scale = level(spot, float(self.instruments[item.underlying].base))
+        return greeks(terms_of(item), spot, self.time.now(), scale)
+
+    def implied_volatility(self, conid: int) -> float:
+        """An option's own, or a stock's as its options at the money tell it; as a fraction of one a year."""
+        item = self.instruments[conid]
+        stock = self.instruments[item.underlying] if item.sec_type == "OPT" else item
+        return item.volatility * level(float(self.walks[stock.conid].mark), float(stock.base))
 
     def bars(self, conid: int, span: Span) -> list[Bar]:
         """Chart bars of an instrument."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ibkr_tui.sim.hours import Session
 from ibkr_tui.sim.instruments import Instrument
@@ -29,6 +29,19 @@ class Bar(NamedTuple):
     low: int
     close: int
     volume: float
+
+
+class History(Protocol):
+    """A past as charts read it: the running day's minutes, and finished sessions counted back from it."""
+
+    today: list[Bar]
+    last_close: int
+
+    def day(self, index: int) -> tuple[Session, Bar] | None:
+        """A finished session and its bar."""
+
+    def minutes(self, index: int) -> list[Bar]:
+        """The minutes of that session."""
 
 
 class Past:

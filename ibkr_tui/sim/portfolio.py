@@ -13,7 +13,13 @@ from ibkr_tui.sim.market import Market
 ZERO = Decimal(0)
 STOCK_MARGIN = Decimal("0.25")
 STOCK_MARGIN_INITIAL = Decimal("0.30")
-FUTURE_MARGIN = {"ES": Decimal(12_650), "NQ": Decimal(18_700), "RTY": Decimal(7_100)}
+FUTURE_MARGIN = {
+    "ES": Decimal(12_650),
+    "NQ": Decimal(18_700),
+    "RTY": Decimal(7_100),
+    "CL": Decimal(6_200),
+    "GC": Decimal(9_800),
+}
 
 
 @dataclass

@@ -96,6 +96,13 @@ def _volatility(view: _View) -> str:
     return percent_text(view.item.volatility * 100)
 
 
+def _implied(view: _View) -> str | None:
+    """Only a stock with options and an option have one."""
+    if view.item.sec_type != "OPT" and not view.market.chains.has(view.item.conid):
+        return None
+    return percent_text(view.market.implied_volatility(view.item.conid) * 100)
+
+
 _LIVE: dict[str, Callable[[_View], Any]] = {
     "31": _last,
     "70": lambda view: view.price(view.walk.day.high),
@@ -110,7 +117,7 @@ _LIVE: dict[str, Callable[[_View], Any]] = {
     "6509": lambda view: availability(view.market, view.item.conid),
     "7059": lambda view: size_text(view.walk.last_size),
     "7087": _volatility,
-    "7283": _volatility,
+    "7283": _implied,
     "7293": _year(0),
     "7294": _year(1),
     "7295": lambda view: view.price(view.walk.day.open),
@@ -119,7 +126,7 @@ _LIVE: dict[str, Callable[[_View], Any]] = {
     "7309": _greek(2),
     "7310": _greek(3),
     "7311": _greek(4),
-    "7633": _volatility,
+    "7633": lambda view: _implied(view) if view.item.sec_type == "OPT" else None,
     "7635": lambda view: price_text(view.walk.mark, view.item.decimals + 1),
     "7682": lambda view: _percent(view.walk.last, view.walk.day.open),
     "7741": lambda view: view.price(view.walk.day.previous_close),

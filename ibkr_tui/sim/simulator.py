@@ -16,10 +16,12 @@ from ibkr_tui.sim.front_door import FrontDoor
 from ibkr_tui.sim.logins import Login, User
 from ibkr_tui.sim.market import Market
 from ibkr_tui.sim.oauth import PUBLIC_BASE, Verifier
+from ibkr_tui.sim.oauth2 import TokenServer
 from ibkr_tui.sim.opening import open_accounts
 from ibkr_tui.sim.options import SimOptions
 from ibkr_tui.sim.outages import Outages
 from ibkr_tui.sim.pacing import Pacing
+from ibkr_tui.sim.scale import scale_for
 
 if TYPE_CHECKING:
     from ibkr_tui.sim.stream import Stream
@@ -44,7 +46,8 @@ class Simulator:
         self.options = options
         self.clock = ShiftedClock(clock or WallClock())
         self.time = ExchangeTime(self.clock, options.speed)
-        self.market = Market(self.clock, self.time, options.seed)
+        self.scale = scale_for(options.instruments, options.updates)
+        self.market = Market(self.clock, self.time, options.seed, self.scale)
         self.broker = Broker(self.clock, self.market)
         self.faults = FaultScript(options.faults, self.clock.monotonic)
         self.pacing = Pacing(options.enforce_pacing)
@@ -67,6 +70,10 @@ class Simulator:
         ]
         self.at_gateway: Login | None = None
         self.verifier = Verifier(self.clock, self.users)
+        issued = (self.issued["paper"], self.issued["live"])
+        self.oauth2 = TokenServer(
+            self.clock, [(each.client, user) for each, user in zip(issued, self.users, strict=True)]
+        )
         open_accounts(self.market, self.broker, options)
 
     async def run(self) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from random import Random
 
 from ibkr_tui.sim.instruments import Instrument
 
+# How often a step leaves a quote as it is.
+USUAL_IDLE = 0.7
 YEAR_S = 252 * 390 * 60.0
-RATE = 0.045
 
 
 @dataclass
@@ -31,7 +31,9 @@ class Day:
 class Walk:
     """Quotes of one instrument, moved by :meth:`step`."""
 
-    def __init__(self, instrument: Instrument, seed: int, start: Decimal | None = None) -> None:
+    def __init__(
+        self, instrument: Instrument, seed: int, start: Decimal | None = None, idle: float = USUAL_IDLE
+    ) -> None:
         self.instrument = instrument
         self.tick = instrument.tick
         self._random = Random(f"{seed}:{instrument.conid}:live")
@@ -39,7 +41,7 @@ class Walk:
         self._anchor = self.mid
         self._sigma = instrument.volatility / math.sqrt(YEAR_S)
         self._per_second = instrument.average_volume / (instrument.venue.minutes * 60)
-        self._idle = 0.7
+        self._idle = idle
         self.bid = self.ask = self.last = 0
         self.bid_size = self.ask_size = self.last_size = instrument.lot
         self.printed = 0
@@ -138,24 +140,3 @@ class Walk:
     def mark(self) -> Decimal:
         """The price positions are valued at."""
         return (self.bid + self.ask) * self.tick / 2
-
-
-def option_value(spot: float, instrument: Instrument, today: date) -> tuple[float, float, float, float, float]:
-    """Black-Scholes price, delta, gamma, theta a day and vega a point of one option."""
-    if instrument.expiry is None or instrument.strike is None:
-        raise ValueError(f"{instrument.symbol} is no option")
-    years = max(0.5, (instrument.expiry - today).days) / 365
-    strike, sigma = float(instrument.strike), instrument.volatility
-    root = sigma * math.sqrt(years)
-    d1 = (math.log(spot / strike) + (RATE + sigma * sigma / 2) * years) / root
-    d2 = d1 - root
-    discount = strike * math.exp(-RATE * years)
-    density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
-    sign = 1.0 if instrument.right == "C" else -1.0
-    price = sign * (spot * _normal(sign * d1) - discount * _normal(sign * d2))
-    theta = (-spot * density * sigma / (2 * math.sqrt(years)) - sign * RATE * discount * _normal(sign * d2)) / 365
-    return price, sign * _normal(sign * d1), density / (spot * root), theta, spot * density * math.sqrt(years) / 100
-
-
-def _normal(x: float) -> float:
-    return 0.5 * (1.0 + math.erf(x / math.sqrt(2.0)))
