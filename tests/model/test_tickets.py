@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibkr_tui.model.errors import CATALOGUE, BrokerError
+from ibkr_tui.model.groups import BracketPrices
 from ibkr_tui.model.increments import (
     PENNY,
     IncrementStep,
@@ -20,8 +21,8 @@ from ibkr_tui.model.increments import (
     round_price,
 )
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.orders import OrderState, OrderTicket, OrderType, Side, TrailBy
-from ibkr_tui.model.tickets import check_ticket, notional, ticket_problems
+from ibkr_tui.model.orders import OrderState, OrderTicket, OrderType, Side, Tif, TrailBy
+from ibkr_tui.model.tickets import bracket_problems, check_ticket, notional, ticket_problems
 
 AAPL = Instrument(265598, "AAPL", "AAPL", "APPLE INC", "STK", "NASDAQ", "USD")
 EURUSD = Instrument(
@@ -158,3 +159,55 @@ def test_a_price_that_is_missing_or_too_many_is_named(ticket: OrderTicket, field
     (problem,) = ticket_problems(ticket, AAPL)
     assert problem.field == field
     assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    ("ticket", "field"),
+    [
+        (
+            OrderTicket(Side.BUY, Decimal(1), "AAPL", order_type=OrderType.STOP, stop_price=Decimal(5), tif=Tif.IOC),
+            "tif",
+        ),
+        (OrderTicket(Side.BUY, Decimal(1), "AAPL", order_type=OrderType.TRAIL, trail=Decimal(1), tif=Tif.OPG), "tif"),
+        (OrderTicket(Side.BUY, Decimal(1), "AAPL", order_type=OrderType.MIDPRICE, tif=Tif.GTC), "tif"),
+        (OrderTicket(Side.BUY, Decimal(1), "AAPL", outside_rth=True), "outside_rth"),
+        (OrderTicket(Side.BUY, Decimal(1), "AAPL", outside_rth=True, tif=Tif.OPG), "outside_rth"),
+        (OrderTicket(Side.BUY, Decimal(1), "AAPL", exchange="NAS DAQ"), "exchange"),
+        (OrderTicket(Side.BUY, Decimal(1), "AAPL", ext_operator="a\nb"), "ext_operator"),
+        (
+            OrderTicket(
+                Side.SELL, Decimal(1), "AAPL", order_type=OrderType.TRAIL, trail=Decimal(5), stop_price=Decimal(4)
+            ),
+            "trail",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_named(ticket: OrderTicket, field: str) -> None:
+    assert [problem.field for problem in ticket_problems(ticket, AAPL)] == [field]
+
+
+def test_a_midprice_order_is_for_stocks_and_currencies_trade_round_the_clock() -> None:
+    mid = OrderTicket(Side.BUY, Decimal(1), "EUR.USD", order_type=OrderType.MIDPRICE)
+    assert [problem.field for problem in ticket_problems(mid, EURUSD)] == ["order_type"]
+    assert ticket_problems(OrderTicket(Side.BUY, Decimal(1), "EUR.USD", outside_rth=True), EURUSD) == []
+
+
+@pytest.mark.parametrize(
+    ("side", "entry", "stop", "target", "fields"),
+    [
+        (Side.BUY, "188", "185", "195", []),
+        (Side.SELL, "188", "195", "185", []),
+        (Side.BUY, None, "185", "195", []),
+        (Side.BUY, "188", "189", "195", ["stop_loss"]),
+        (Side.BUY, "188", "185", "188", ["take_profit"]),
+        (Side.BUY, "188", "195", "185", ["stop_loss", "take_profit"]),
+        (Side.SELL, "188", "185", "195", ["stop_loss", "take_profit"]),
+        (Side.BUY, None, "195", "185", ["stop_loss"]),
+        (Side.BUY, "188.001", "185", "-1", ["entry_price", "take_profit"]),
+    ],
+)
+def test_a_bracket_loses_at_its_stop_and_wins_at_its_target(
+    side: Side, entry: str | None, stop: str, target: str, fields: list[str]
+) -> None:
+    prices = BracketPrices(Decimal(entry) if entry else None, Decimal(stop), Decimal(target))
+    assert [problem.field for problem in bracket_problems(side, prices, AAPL)] == fields

@@ -9,9 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibkr_tui.core.orders.payloads import broker_id, encode, order_payload
+from ibkr_tui.core.orders.payloads import (
+    amend_payload,
+    broker_id,
+    child_payload,
+    encode,
+    order_payload,
+    proposal_payload,
+)
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.orders import OrderTicket, OrderType, Side, Tif
+from ibkr_tui.model.groups import GroupKind, Leg, Proposal
+from ibkr_tui.model.instruments import Instrument
+from ibkr_tui.model.orders import OrderTicket, OrderType, Role, Side, Tif, TrailBy
+
+AAPL = Instrument(265598, "AAPL", "AAPL", "Apple Inc", "STK", "NASDAQ", "USD")
 
 
 def ticket(**changes: Any) -> OrderTicket:
@@ -31,6 +42,95 @@ def test_a_market_order_to_sell_has_no_price() -> None:
     assert encode(order_payload(ticket(side=Side.SELL), 756733, "DU1", "t1")) == (
         b'{"orders":[{"acctId":"DU1","conid":756733,"cOID":"t1","orderType":"MKT","side":"SELL","tif":"DAY",'
         b'"quantity":100}]}'
+    )
+
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"order_type": OrderType.STOP, "stop_price": D("185.5")}, b'"orderType":"STP"|"price":185.5'),
+        (
+            {"order_type": OrderType.STOP_LIMIT, "stop_price": D(185), "limit_price": D("184.50")},
+            b'"orderType":"STOP_LIMIT"|"price":184.5,"auxPrice":185',
+        ),
+        (
+            {"order_type": OrderType.TRAIL, "trail": D("2.5")},
+            b'"orderType":"TRAIL"|"trailingAmt":2.5,"trailingType":"amt"',
+        ),
+        (
+            {"order_type": OrderType.TRAIL, "trail": D("1.5"), "trail_by": TrailBy.PERCENT, "stop_price": D(186)},
+            b'"orderType":"TRAIL"|"price":186,"trailingAmt":1.5,"trailingType":"%"',
+        ),
+        (
+            {"order_type": OrderType.TRAIL_LIMIT, "trail": D(2), "stop_price": D(191), "limit_offset": D("0.10")},
+            b'"orderType":"TRAILLMT"|"price":191.1,"auxPrice":191,"trailingAmt":2,"trailingType":"amt"',
+        ),
+        ({"order_type": OrderType.MIDPRICE}, b'"orderType":"MIDPRICE"|'),
+        ({"order_type": OrderType.MIDPRICE, "limit_price": D(189)}, b'"orderType":"MIDPRICE"|"price":189'),
+        ({"tif": Tif.OPG}, b'"orderType":"MKT"|'),
+        (
+            {"order_type": OrderType.LIMIT, "limit_price": D("5011.25"), "tif": Tif.IOC, "manual_indicator": False,
+             "ext_operator": "ann"},
+            b'"orderType":"LMT"|"price":5011.25,"manualIndicator":false,"extOperator":"ann"',
+        ),
+    ],
+)  # fmt: skip
+def test_each_type_of_order(changes: dict[str, Any], words: bytes) -> None:
+    kind, _, prices = words.partition(b"|")
+    tif = str(changes.get("tif", Tif.DAY)).upper().encode()
+    assert encode(order_payload(ticket(**changes), 265598, "DU1", "t1")) == (
+        b'{"orders":[{"acctId":"DU1","conid":265598,"cOID":"t1",' + kind + b',"side":"BUY","tif":"' + tif
+        + b'","quantity":100' + (b"," + prices if prices else b"") + b"}]}"
+    )  # fmt: skip
+
+
+def proposal(kind: GroupKind, *legs: tuple[Role, OrderTicket]) -> Proposal:
+    return Proposal(kind, "DU1", tuple(Leg(role, one, AAPL) for role, one in legs))
+
+
+ENTRY = ticket(order_type=OrderType.LIMIT, limit_price=D(188), tif=Tif.GTC)
+STOP = ticket(side=Side.SELL, order_type=OrderType.STOP, stop_price=D(185), tif=Tif.GTC)
+TARGET = ticket(side=Side.SELL, order_type=OrderType.LIMIT, limit_price=D(195), tif=Tif.GTC)
+TAIL = b'"tif":"GTC","quantity":100,'
+
+
+def test_a_bracket_is_one_array_whose_children_name_the_parent_and_not_themselves() -> None:
+    bracket = proposal(GroupKind.BRACKET, (Role.ENTRY, ENTRY), (Role.STOP, STOP), (Role.TARGET, TARGET))
+    assert encode(proposal_payload(bracket, ["tP", "tS", "tT"])) == (
+        b'{"orders":[{"acctId":"DU1","conid":265598,"cOID":"tP","orderType":"LMT","side":"BUY",' + TAIL
+        + b'"price":188},{"acctId":"DU1","conid":265598,"parentId":"tP","orderType":"STP","side":"SELL",' + TAIL
+        + b'"price":185},{"acctId":"DU1","conid":265598,"parentId":"tP","orderType":"LMT","side":"SELL",' + TAIL
+        + b'"price":195}]}'
+    )  # fmt: skip
+
+
+def test_the_legs_of_an_oco_are_a_single_group_with_ids_of_their_own() -> None:
+    oco = proposal(GroupKind.OCO, (Role.LEG, STOP), (Role.LEG, TARGET))
+    assert encode(proposal_payload(oco, ["tA", "tB"])) == (
+        b'{"orders":[{"acctId":"DU1","conid":265598,"cOID":"tA","orderType":"STP","side":"SELL",' + TAIL
+        + b'"price":185,"isSingleGroup":true},{"acctId":"DU1","conid":265598,"cOID":"tB","orderType":"LMT",'
+        + b'"side":"SELL",' + TAIL + b'"price":195,"isSingleGroup":true}]}'
+    )  # fmt: skip
+
+
+def test_an_oto_is_one_array_or_in_sequence_by_the_brokers_id() -> None:
+    oto = proposal(GroupKind.OTO, (Role.TRIGGER, ENTRY), (Role.CHILD, TARGET))
+    trigger, child = proposal_payload(oto, ["tA", "tB"])["orders"]
+    assert (trigger["cOID"], child["parentId"]) == ("tA", "tA")
+    assert "cOID" not in child
+    assert "isSingleGroup" not in trigger
+    (alone,) = child_payload(oto.legs[1], "DU1", "77")["orders"]
+    assert alone == child | {"parentId": "77"}
+    with pytest.raises(BrokerError):
+        child_payload(oto.legs[1], "DU1", "")
+
+
+def test_an_amend_says_everything_again_but_the_coid() -> None:
+    assert encode(amend_payload(STOP, 265598, "DU1", parent="tP")) == (
+        b'{"acctId":"DU1","conid":265598,"parentId":"tP","orderType":"STP","side":"SELL",' + TAIL + b'"price":185}'
     )
 
 
@@ -65,6 +165,12 @@ def test_no_price_drifts(price: Decimal) -> None:
         {"order_type": OrderType.LIMIT},
         {"order_type": OrderType.LIMIT, "limit_price": Decimal("Infinity")},
         {"limit_price": Decimal(5)},
+        {"order_type": OrderType.LIMIT, "limit_price": Decimal(5), "stop_price": Decimal(4)},
+        {"order_type": OrderType.STOP, "stop_price": Decimal(5), "limit_price": Decimal(4)},
+        {"order_type": OrderType.STOP_LIMIT, "limit_price": Decimal(4)},
+        {"order_type": OrderType.TRAIL},
+        {"order_type": OrderType.TRAIL_LIMIT, "trail": Decimal(1), "limit_offset": Decimal(1)},
+        {"order_type": OrderType.MIDPRICE, "trail": Decimal(1)},
         {"exchange": "NAS DAQ@1"},
     ],
 )
