@@ -84,6 +84,11 @@ def state(sim: Simulator) -> dict[str, Any]:
         "statuses": {str(key): count for key, count in stats.statuses.items()},
         "pacing_violations": dict(sim.pacing.violations),
         "too_many_requests": stats.statuses[429],
+        "oauth2": {
+            "tokens": sim.oauth2.tokens,
+            "sessions": sim.oauth2.sessions,
+            "refusals": dict(sim.oauth2.refusals),
+        },
         "dialects": dict(sim.verifier.dialects),
         "refusals": dict(sim.verifier.refusals),
         "ws": {

@@ -46,13 +46,24 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class ClientRegistration:
+    """What the broker knows of one OAuth 2.0 client."""
+
+    client_id: str
+    key_id: str
+    key: rsa.RSAPublicKey
+
+
+@dataclass(frozen=True)
 class Issued:
-    """A registration together with the client's private halves."""
+    """A registration together with the client's private halves; ``client`` is the same user's way over OAuth 2.0."""
 
     registration: Registration
     signature_pem: bytes
     encryption_pem: bytes
     access_token_secret: str
+    client: ClientRegistration
+    client_pem: bytes
 
     def __repr__(self) -> str:
         return f"Issued({self.registration.consumer_key})"
@@ -61,16 +72,18 @@ class Issued:
 def issue_many(count: int) -> list[Issued]:
     """Make credentials for ``count`` users; the RSA keys are made side by side, which is most of a start's time."""
     with ThreadPoolExecutor(max_workers=4) as pool:
-        keys = list(pool.map(lambda _: rsa.generate_private_key(65537, 2048), range(2 * count)))
-    return [_issue(keys[2 * i], keys[2 * i + 1]) for i in range(count)]
+        keys = list(pool.map(lambda _: rsa.generate_private_key(65537, 2048), range(3 * count)))
+    return [_issue(*keys[3 * i : 3 * i + 3]) for i in range(count)]
 
 
-def _issue(signature: rsa.RSAPrivateKey, encryption: rsa.RSAPrivateKey) -> Issued:
+def _issue(signature: rsa.RSAPrivateKey, encryption: rsa.RSAPrivateKey, client: rsa.RSAPrivateKey) -> Issued:
     secret = secrets.token_bytes(32)
     sealed = encryption.public_key().encrypt(secret, padding.PKCS1v15())
     consumer_key = "".join(secrets.choice(string.ascii_uppercase) for _ in range(9))
     registration = Registration(consumer_key, secrets.token_hex(10), secret, signature.public_key())
-    return Issued(registration, _pem(signature), _pem(encryption), base64.b64encode(sealed).decode())
+    known = ClientRegistration(f"client-{secrets.token_hex(6)}", f"key-{secrets.token_hex(4)}", client.public_key())
+    secret_text = base64.b64encode(sealed).decode()
+    return Issued(registration, _pem(signature), _pem(encryption), secret_text, known, _pem(client))
 
 
 def _pem(key: rsa.RSAPrivateKey) -> bytes:
@@ -102,14 +115,35 @@ def write_credentials(directory: Path, issued: Issued, account: str) -> Path:
     return target
 
 
+def write_oauth2_credentials(directory: Path, issued: Issued, username: str, address: str) -> Path:
+    """Write ``credentials-oauth2.json`` and its key file beside the credentials of OAuth 1.0a."""
+    key = directory / "private_client.pem"
+    _write(key, issued.client_pem)
+    document = {
+        "client_id": issued.client.client_id,
+        "client_key_id": issued.client.key_id,
+        "private_key_path": str(key.resolve()),
+        "username": username,
+        "ip_address": address,
+    }
+    target = directory / "credentials-oauth2.json"
+    _write(target, json.dumps(document, indent=2).encode() + b"\n")
+    return target
+
+
 def write_config(directory: Path, rest_url: str, ws_url: str, paper: str, live: str, *, gateway: bool = False) -> Path:
-    """Write ``config.toml`` with the profiles ``paper`` and ``live`` (design section 4)."""
+    """Write ``config.toml``: the profiles ``paper`` and ``live`` (design section 4), and paper again over OAuth 2.0."""
     auth = "gateway" if gateway else "oauth1"
     lines = ['default_profile = "paper"', ""]
-    for name, account, path in (("paper", paper, "credentials.json"), ("live", live, "live/credentials.json")):
+    profiles = [
+        ("paper", "paper", auth, paper, "credentials.json"),
+        ("live", "live", auth, live, "live/credentials.json"),
+        ("oauth2", "paper", "oauth2", paper, "credentials-oauth2.json"),
+    ]
+    for name, kind, auth, account, path in profiles[: 2 if gateway else 3]:
         lines += [
             f"[profiles.{name}]",
-            f'kind = "{name}"',
+            f'kind = "{kind}"',
             f'auth = "{auth}"',
             f'account_id = "{account}"',
             f'rest_url = "{rest_url}"',

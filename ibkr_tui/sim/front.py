@@ -15,6 +15,7 @@ from ibkr_tui.sim.calls import Call, Endpoint, Problem, answer
 from ibkr_tui.sim.gateway import ALIAS, is_offered, present_login
 from ibkr_tui.sim.logins import Login
 from ibkr_tui.sim.oauth import Refused, Signed
+from ibkr_tui.sim.oauth2 import bearer_of
 from ibkr_tui.sim.rest import accounts, contracts, marketdata, orders, portfolio, previews, session, trading
 from ibkr_tui.sim.simulator import Simulator
 from ibkr_tui.sim.spoiling import Exchange, deliver
@@ -62,7 +63,8 @@ class Front:
 
     def _dispatch(self, request: Request, sent_path: str, path: str, body: bytes) -> Response:
         endpoint, params = _find(request.method, path)
-        name = endpoint.template if endpoint else MINT if path == MINT else "unknown"
+        known = path == MINT or self._sim.oauth2.serves(path)
+        name = endpoint.template if endpoint else path if known else "unknown"
         self._sim.statistics.requests[f"{request.method} {name}"] += 1
         try:
             outage = self._sim.outages.answer(path)
@@ -71,7 +73,9 @@ class Front:
             signed = self._signed(request, sent_path, body)
             if self._sim.options.gateway and not is_offered(path):
                 raise Problem(404, "Resource not found")
-            if path == MINT and request.method == "POST":
+            if self._sim.oauth2.serves(path):
+                response = self._sim.oauth2.answer(request.method, path, dict(request.headers), body)
+            elif path == MINT and request.method == "POST":
                 response = answer(self._sim.verifier.mint(signed))
             else:
                 login = self._admit(signed, path, endpoint)
@@ -98,7 +102,7 @@ class Front:
 
     def _admit(self, signed: Signed, path: str, endpoint: Endpoint | None) -> Login:
         """The checks before a handler: signature (or the gateway's login), request limits, brokerage session."""
-        login = present_login(self._sim) if self._sim.options.gateway else self._sim.verifier.check(signed)
+        login = self._login(signed)
         if not self._sim.pacing.allows(login.user.name, path, self._sim.clock.monotonic()):
             raise Problem(429, "Too Many Requests")
         if path.startswith("/iserver/") and not path.startswith(_OPEN_UNDER_ISERVER) and not login.authenticated:
@@ -107,6 +111,17 @@ class Front:
             # A question in the air is void as soon as another order-related request comes (section 4.6).
             login.pending = None
         return login
+
+    def _login(self, signed: Signed) -> Login:
+        """Who asks: the person at the gateway, the bearer of a session, or who signed."""
+        if self._sim.options.gateway:
+            return present_login(self._sim)
+        if bearer_of(signed.authorization):
+            login = self._sim.oauth2.check(signed.authorization)
+            if login is None:
+                raise Refused("not authenticated")
+            return login
+        return self._sim.verifier.check(signed)
 
     def _signed(self, request: Request, sent_path: str, body: bytes) -> Signed:
         """What the signature may cover; clients differ in the host they sign, so several are tried."""

@@ -21,6 +21,7 @@ class Login:
     token: bytes = field(repr=False)
     expires_at: float
     session_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    with_bearer: bool = False
     authenticated: bool = False
     competing: bool = False
     timed_out: bool = False

@@ -17,7 +17,7 @@ import uvicorn
 from ibkr_tui.sim.app import build_app
 from ibkr_tui.sim.certificate import write_certificate
 from ibkr_tui.sim.clock import Clock
-from ibkr_tui.sim.credentials import write_config, write_credentials
+from ibkr_tui.sim.credentials import write_config, write_credentials, write_oauth2_credentials
 from ibkr_tui.sim.front import PREFIX
 from ibkr_tui.sim.front_door import FrontDoor
 from ibkr_tui.sim.oauth import PUBLIC_BASE
@@ -149,6 +149,8 @@ def _write_files(sim: Simulator, out: Path, port: int, certificate: tuple[Path, 
     else:
         ready["credentials"] = str(write_credentials(out, sim.issued["paper"], options.paper_account))
         write_credentials(out / "live", sim.issued["live"], options.live_account)
+        write_oauth2_credentials(out, sim.issued["paper"], sim.users[0].name, "127.0.0.1")
+        write_oauth2_credentials(out / "live", sim.issued["live"], sim.users[1].name, "127.0.0.1")
     if certificate:
         ready["certificate"] = str(certificate[0])
     return ready

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ibkr_tui.sim.logins import Login
+from ibkr_tui.sim.oauth2 import bearer_of
 from ibkr_tui.sim.rest.accounts import accounts_payload
 from ibkr_tui.sim.spoiling import FrameSpoiler
 from ibkr_tui.sim.subscriptions import Subscriptions
@@ -53,6 +54,11 @@ def login_of(sim: Simulator, websocket: WebSocket) -> Login | None:
         login = sim.at_gateway
         is_json = "{" in websocket.headers.get("cookie", "")
         return login if login is not None and is_json and login.session_id == session else None
+    bearer = websocket.headers.get("authorization", "")
+    if bearer_of(bearer):
+        # Not confirmed anywhere: the cookie of the session, and the bearer in the place of the access token.
+        login = sim.oauth2.check(bearer)
+        return login if login is not None and login.session_id == session else None
     for user in sim.users:
         for login in user.logins:
             if session and login.session_id == session and login.expires_at > now:

@@ -81,7 +81,12 @@ def test_the_files(tmp_path):
         consumers.add(document["consumer_key"])
     assert len(consumers) == 6
     config = tomllib.loads(Path(ready["config"]).read_text())
-    assert config["default_profile"] == "paper" and set(config["profiles"]) == {"paper", "live"}
+    assert config["default_profile"] == "paper" and set(config["profiles"]) == {"paper", "live", "oauth2"}
+    assert config["profiles"]["oauth2"] == {
+        **config["profiles"]["paper"],
+        "auth": "oauth2",
+        "credentials_file": "credentials-oauth2.json",
+    }
     assert config["profiles"]["paper"] == {
         "kind": "paper",
         "auth": "oauth1",

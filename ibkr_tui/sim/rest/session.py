@@ -78,8 +78,8 @@ def _sso_left_ms(call: Call) -> int:
 
 
 def _validate(call: Call) -> Any:
-    """The login behind the session; a gateway has it, OAuth 1.0a has not."""
-    if not call.sim.options.gateway:
+    """The login behind the session; a gateway and OAuth 2.0 have it, OAuth 1.0a has not."""
+    if not call.sim.options.gateway and not call.login.with_bearer:
         raise Problem(404, "Resource not found")
     user, now_ms = call.login.user, round(call.sim.clock.now() * 1000)
     return {
