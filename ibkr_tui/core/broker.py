@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from ibkr_tui.core.dispatch import Dispatcher
+from ibkr_tui.core.dispatch import Caller, Dispatcher
 from ibkr_tui.core.feed import Feed
+from ibkr_tui.core.guards import GuardDesk
 from ibkr_tui.core.health import HealthBoard
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
@@ -27,6 +28,7 @@ from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.market.tape import Tape
 from ibkr_tui.core.operations.catalogue import operations
+from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.cancel import Canceller
 from ibkr_tui.core.orders.facts import FactsDesk
 from ibkr_tui.core.orders.gate import Gate
@@ -37,6 +39,7 @@ from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
 from ibkr_tui.core.orders.resolve import Resolver
 from ibkr_tui.core.orders.submit import Submitter
+from ibkr_tui.core.orders.sweep import Sweeper
 from ibkr_tui.core.portfolio.performance import Reports
 from ibkr_tui.core.portfolio.pnl import PnlBoard
 from ibkr_tui.core.portfolio.portfolio import Portfolio
@@ -165,7 +168,18 @@ class Broker:
             clock=clock,
             limits=lambda: self.limits.now,
         )
-        self.gate = Gate(profile=profile, read_facts=self.facts.gather, switch=self.switch)
+        self.approvals = Approvals(clock, profile.safety.approval_expires_s)
+        self.gate = Gate(
+            profile=profile,
+            read_facts=self.facts.gather,
+            switch=self.switch,
+            journal=journal,
+            book=self.book,
+            limits=self.limits,
+            approvals=self.approvals,
+            clock=clock,
+            on_journal_failure=self._trip,
+        )
         self.submitter = Submitter(
             profile=profile,
             calls=self.endpoints,
@@ -185,6 +199,17 @@ class Broker:
             desk=self.desk,
             recorder=self.recorder,
             look=self.reconciler.look,
+        )
+        self.sweeper = Sweeper(self.book, self.canceller, self.reconciler.read_orders)
+        self.guards = GuardDesk(
+            table=self.tables["guards"],
+            profile=profile.name,
+            switch=self.switch,
+            limits=self.limits,
+            journal=journal,
+            recorder=self.recorder,
+            clock=clock,
+            sweep=self._cancel_on_kill if profile.safety.cancel_on_kill else None,
         )
         self.resolver = Resolver(
             book=self.book,
@@ -310,6 +335,7 @@ class Broker:
             "market hours": self._after_login(self.market.run),
             "cancels on sight": self.resolver.run,
             "subscriptions": self._tend,
+            "guards": self.guards.run,
             "health": self.health.run,
             "status check": self.status_check.run,
         }
@@ -359,6 +385,12 @@ class Broker:
 
     def _quote_of(self, conid: int) -> Quote | None:
         return self.tables["quotes"].get(str(conid))
+
+    def _trip(self, why: str) -> None:
+        self.guards.trip(why)
+
+    async def _cancel_on_kill(self) -> None:
+        await self.sweeper.cancel_all(Caller("kill switch"))
 
     def _send(self, text: str) -> bool:
         return self.stream.send(text)

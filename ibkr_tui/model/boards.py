@@ -8,6 +8,7 @@ from typing import Any
 from ibkr_tui.model.alerts import Alert
 from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.events import Event
+from ibkr_tui.model.guards import Guards
 from ibkr_tui.model.health import Health
 from ibkr_tui.model.orders import Fill, Order, Question
 from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
@@ -24,6 +25,7 @@ TABLES: Mapping[str, type[Any]] = {
     "account": AccountSummary,  # key: account
     "pnl": Pnl,  # key: account
     "health": Health,  # key: profile
+    "guards": Guards,  # key: profile
 }
 
 LOGS: Mapping[str, type[Any]] = {

@@ -121,6 +121,12 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "RISK_SYMBOL": ErrorKind(False, "Add it to limits.allowed_symbols in the configuration."),
     "RISK_ASSET_CLASS": ErrorKind(False, "Add it to limits.allowed_asset_classes in the configuration."),
     "RISK_DUPLICATE": ErrorKind(True, "If it is meant, wait as long as it says; limits.duplicate_window_s sets it."),
+    "PREVIEW_NOT_FOUND": ErrorKind(False, "Preview the order again and approve that."),
+    "APPROVAL_REQUIRED": ErrorKind(
+        False, "Preview the order, `approve_order` with its preview_id, and place it with the approval that gives."
+    ),
+    "APPROVAL_INVALID": ErrorKind(False, "Preview the order again, exactly as it is to be sent, and approve that."),
+    "APPROVAL_EXPIRED": ErrorKind(False, "Preview and approve the order again."),
     "LIMIT_LOOSENED": ErrorKind(False, "Loosen it in the configuration, and restart the core."),
     "POSITION_CHANGED": ErrorKind(True, "Look at the position as it is now, and try again."),
     "RISK_NO_QUOTE": ErrorKind(True, "Wait for a fresh quote, or use a limit order."),

@@ -138,6 +138,12 @@ class Journal:
             await self._database.run(lambda connection: chain.append(connection, kind, at, facts, account=account))
         )
 
+    async def last_note(self, kind: str) -> dict[str, Any] | None:
+        """The facts of the newest audit row of that kind; None when there is none."""
+        sql = "SELECT payload FROM audit WHERE kind = ? ORDER BY seq DESC LIMIT 1"
+        row = await self._database.run(lambda connection: connection.execute(sql, (kind,)).fetchone())
+        return None if row is None else msgspec.json.decode(row[0])
+
     async def sent_since(self, at: datetime) -> list[SentOrder]:
         """What was sent after `at`, newest first."""
         return await self._database.run(lambda connection: counts.sent_since(connection, at))

@@ -23,7 +23,7 @@ from ibkr_tui.model.orders import OrderTicket, Role, Side
 from ibkr_tui.model.tickets import notional
 
 __all__ = ["Assessment", "Judged", "QuoteFacts", "RiskFacts", "assess", "check", "check_mode", "check_rehearsal",
-           "judge", "reduces"]  # fmt: skip
+           "judge", "measure", "reduces"]  # fmt: skip
 
 _OPTIONS: Final = frozenset({"OPT", "FOP"})
 _WAITS: Final = EXITS | {Role.CHILD}
@@ -120,11 +120,14 @@ def judge(
     *,
     amends: bool = False,
     closes: bool = False,
+    eases: bool = False,
 ) -> Judged:
     """Every rule on a proposal but the mode's and those that count orders. Raises BrokerError with the rule's code.
 
     `closes`: it takes from a position, which no limit on size keeps anybody from; POSITION_CHANGED when it does not.
+    `eases`: it amends a working order to less risk, which none does either.
     """
+    sized = not closes and not eases
     found = []
     for leg, facts in legs:
         if closes and not reduces(facts.position, leg.ticket.side, leg.ticket.qty):
@@ -133,7 +136,7 @@ def judge(
                 f"{leg.ticket.side.value} {plain(leg.ticket.qty)} {leg.instrument.description} is more than closes "
                 f"the position of {plain(facts.position)}",
             )
-        if not closes:
+        if sized:
             _check_names(leg.instrument, limits)
             _check_qty(leg.ticket, limits)
         if facts.unknown_same_side and not amends:
@@ -144,10 +147,15 @@ def judge(
             )
         found.append(_assess_leg(leg, facts, limits))
     judged = _together(kind, legs, found)
-    if not closes:
+    if sized:
         _check_value(judged, legs, limits)
         _check_leverage(kind, legs, judged, limits)
     return judged
+
+
+def measure(kind: GroupKind, legs: Sequence[tuple[Leg, RiskFacts]], limits: Limits) -> Judged:
+    """The numbers of a proposal, judged by nothing. Raises BrokerError RISK_NO_QUOTE or BAD_TICKET as `assess`."""
+    return _together(kind, legs, [assess(leg.ticket, leg.instrument, facts, limits) for leg, facts in legs])
 
 
 def reduces(position: Decimal, side: Side, qty: Decimal) -> bool:
