@@ -196,12 +196,15 @@ class _Service:
             self._stopping.set()
 
     async def _leave_when_alone(self, seconds: float) -> None:
-        """End a core that was started for a call; never while an order's fate is open, nor after an app has used it."""
+        """End a core that was started for a call; never while an order's fate is open or an alert waits, nor after an
+        app has used it."""
         while True:
             await self._clock.sleep(min(_LOOK_FOR_FACES_S, seconds))
             if self._server.had_app or self._server.faces:
                 continue
-            if self._clock.monotonic() - self._server.last_face_at >= seconds and not self._broker.open_intents:
+            if self._broker.open_intents or self._broker.alerts.armed:
+                continue
+            if self._clock.monotonic() - self._server.last_face_at >= seconds:
                 self._stop(Exit.DONE, f"no face for {seconds:g} s")
 
     async def _leave_with_parent(self) -> None:

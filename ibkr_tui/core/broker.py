@@ -17,6 +17,8 @@ from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.login import authenticator_of
 from ibkr_tui.core.logs import LOG_NAME
+from ibkr_tui.core.market.alert_file import AlertFile
+from ibkr_tui.core.market.alerts import AlertDesk
 from ibkr_tui.core.market.chains import Chains
 from ibkr_tui.core.market.contracts import Contracts
 from ibkr_tui.core.market.depth import DepthBoard
@@ -93,6 +95,7 @@ class Broker:
         self._wire_web(state_dir)
         self._wire_market()
         self._wire_orders(Journal(state_dir, clock, version))
+        self._wire_alerts(state_dir)
         self._wire_stream()
         self.dispatcher = Dispatcher(operations(self))
 
@@ -219,6 +222,19 @@ class Broker:
             clock=clock,
         )
 
+    def _wire_alerts(self, state_dir: Path) -> None:
+        self.alerts = AlertDesk(
+            table=self.tables["alerts"],
+            quotes=self.tables["quotes"],
+            subscriptions=self.subscriptions,
+            file=AlertFile(state_dir),
+            find=self.contracts.glimpse,
+            tell=lambda text, severity, code: self.recorder.say(text, severity, code=code),
+            may_ask=lambda: self.session.is_ready,
+            clock=self.clock,
+        )
+        self.board.on_change.append(self.alerts.observe)
+
     def _wire_stream(self) -> None:
         self.feed = Feed(
             send=self._send,
@@ -263,6 +279,7 @@ class Broker:
     async def run(self) -> None:
         """Serve until `stop`. A part that fails is told of and restarted; the core stays up."""
         await self._open_journal()
+        self.alerts.load()
         try:
             async with asyncio.TaskGroup() as group:
                 parts = [
@@ -335,6 +352,7 @@ class Broker:
             "market hours": self._after_login(self.market.run),
             "cancels on sight": self.resolver.run,
             "subscriptions": self._tend,
+            "alerts": self.alerts.run,
             "guards": self.guards.run,
             "health": self.health.run,
             "status check": self.status_check.run,

@@ -85,6 +85,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "SYMBOL_AMBIGUOUS": ErrorKind(
         False, "Name the exchange or the conid of the listing you mean, or set market.prefer."
     ),
+    "ALERT_NOT_FOUND": ErrorKind(False, "List the alerts with `ibkr-tui call get_alerts`."),
     "OPTION_NOT_FOUND": ErrorKind(
         False, "Choose a month, day and strike that exist: `ibkr-tui call get_option_chain symbol=…` lists them."
     ),

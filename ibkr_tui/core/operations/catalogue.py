@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ibkr_tui.core.dispatch import Operation
 from ibkr_tui.core.operations.account import account_operations
+from ibkr_tui.core.operations.alerts import alert_operations
 from ibkr_tui.core.operations.market import market_operations
 from ibkr_tui.core.operations.options import option_operations
 from ibkr_tui.core.operations.orders import order_operations
@@ -23,6 +24,7 @@ def operations(broker: Broker) -> list[Operation[Any]]:
         *account_operations(broker),
         *market_operations(broker),
         *option_operations(broker),
+        *alert_operations(broker),
         *report_operations(broker),
         *order_operations(broker),
     ]

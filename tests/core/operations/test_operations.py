@@ -165,6 +165,27 @@ async def test_a_book_of_depth(desk: Desk) -> None:
     assert len(desk.broker.tables["depth"]) == 0
 
 
+async def test_alerts_are_set_listed_and_forgotten(desk: Desk) -> None:
+    alert = await desk.call("add_alert", symbol="AAPL", level="9999")
+    assert (alert.direction, alert.symbol, alert.kind) == ("above", "AAPL", "price")
+    assert [a.id for a in await desk.call("get_alerts")] == [alert.id]
+    assert desk.broker.tables["alerts"].get(alert.id) is not None
+    below = await desk.call("add_alert", symbol="AAPL", kind="change", level=-50, repeat=True, note="x\x1by")
+    assert (below.direction, below.level, "\x1b" in below.note) == ("below", D(-50), False)
+    for arguments, code in (
+        ({"symbol": "AAPL", "level": "1e3"}, "BAD_NUMBER"),
+        ({"symbol": "AAPL", "level": True}, "BAD_ARGUMENT"),
+        ({"symbol": "ZZZZ", "level": "1"}, "SYMBOL_NOT_FOUND"),
+        ({"symbol": "AAPL", "kind": "news", "level": "1"}, "BAD_ARGUMENT"),
+        ({"symbol": "AAPL"}, "BAD_ARGUMENT"),
+        ({"symbol": "AAPL", "level": "9999"}, "BAD_ARGUMENT"),
+    ):
+        assert (await desk.refused("add_alert", **arguments)).code == code, arguments
+    for found in (alert, below):
+        assert (await desk.call("remove_alert", id=found.id)).id == found.id
+    assert (await desk.refused("remove_alert", id=alert.id)).code == "ALERT_NOT_FOUND"
+
+
 async def test_rates_and_the_account_that_is_meant(desk: Desk) -> None:
     rate = await desk.call("get_exchange_rate", source="eur")
     assert (rate["source"], rate["target"]) == ("EUR", "USD")
