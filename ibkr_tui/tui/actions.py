@@ -15,7 +15,7 @@ from ibkr_tui.tui.action import Action, Scope, Tier
 from ibkr_tui.tui.book.keys import BOOK_ACTIONS
 from ibkr_tui.tui.market.keys import MARKET_ACTIONS
 from ibkr_tui.tui.options.keys import OPTIONS_ACTIONS
-from ibkr_tui.tui.trade.keys import TICKET_ACTIONS
+from ibkr_tui.tui.trade.keys import CLOSING_ACTIONS, KILL_ACTION, TICKET_ACTIONS, TRADE_ACTIONS
 
 ACTIONS: Final[tuple[Action, ...]] = (
     Action(
@@ -108,6 +108,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "show_market",
         rank=6,
     ),
+    KILL_ACTION,
+    Action(
+        "screen.trade",
+        "3",
+        "Trade",
+        "The order ticket for every kind of order, and the day's orders.",
+        Scope.EVERYWHERE,
+        "show_trade",
+        rank=5,
+    ),
     Action(
         "screen.positions",
         "4",
@@ -182,11 +192,18 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "save_picture",
     ),
     Action("app.quit", "q,ctrl+q", "Quit", "Leave: detach, stop or stay.", Scope.EVERYWHERE, "leave", rank=6),
+    *CLOSING_ACTIONS,
+    *TRADE_ACTIONS,
     *TICKET_ACTIONS,
 )
 
 _SHOWN: Final = {
     "slash": "/",
+    "colon": ":",
+    "shift+up": "⇧↑",
+    "shift+down": "⇧↓",
+    "alt+up": "⌥↑",
+    "alt+down": "⌥↓",
     "less_than_sign": "<",
     "left_curly_bracket": "{",
     "right_curly_bracket": "}",

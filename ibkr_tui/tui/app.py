@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerState
 
 from ibkr_tui.model.clock import Clock, SystemClock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests, themes
 from ibkr_tui.tui.actions import Scope, keymap, of_scope
@@ -38,8 +39,12 @@ from ibkr_tui.tui.screens.options import OptionsScreen
 from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.screens.positions import PositionsScreen
 from ibkr_tui.tui.screens.question import GONE, YES, QuestionScreen
+from ibkr_tui.tui.screens.ticket import TicketScreen
+from ibkr_tui.tui.screens.trade import TradeScreen
 from ibkr_tui.tui.settings import UiSettings
 from ibkr_tui.tui.subscriptions import Subscriptions
+from ibkr_tui.tui.trade.doors import Doors
+from ibkr_tui.tui.trade.kill import Kill
 from ibkr_tui.tui.watchlist import Watchlists
 
 _AGAIN_S: Final = 2.0
@@ -55,7 +60,7 @@ class TradingApp(FramesOnly):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide"), (150, "-huge")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(a.key, a.method, a.label, id=a.id, show=False, priority=a.id == "app.quit_now")
+        Binding(a.key, a.method, a.label, id=a.id, show=False, priority=a.id == "order.kill")
         for a in of_scope(Scope.EVERYWHERE)
     ]
 
@@ -87,14 +92,19 @@ class TradingApp(FramesOnly):
         self._complaints = [*keys.problems, *self._take_themes()]
         self.palette: Palette = palette_of(self.theme_variables)
         self.keys = keys.keys
+        self.doors = Doors(self, self.state)
+        self.kill = Kill(self, self.state, self.doors)
         self.desk = DeskScreen(self.state, self.subscriptions, self.keys)
         self.market = MarketScreen(self.state, self.subscriptions, self.keys)
+        self.trade = TradeScreen(self.state, self.keys)
         self.health = HealthScreen(self.state, self.keys)
         ledger = Ledger(self.feed, self.clock)
         self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
         self.account = AccountScreen(self.state, self.keys, ledger)
         self.options = OptionsScreen(self.state, self.keys)
-        self.pages: tuple[Page, ...] = (self.desk, self.market, self.positions, self.account, self.options, self.health)
+        self.pages: tuple[Page, ...] = (
+            self.desk, self.market, self.trade, self.positions, self.account, self.options, self.health
+        )  # fmt: skip
 
     def monotonic(self) -> float:
         """Seconds of the injected clock, for judging key presses."""
@@ -189,6 +199,26 @@ class TradingApp(FramesOnly):
 
     def action_show_health(self) -> None:
         self.show_page(self.health)
+
+    def action_show_trade(self) -> None:
+        self.show_page(self.trade)
+
+    def action_kill(self) -> None:
+        """The kill switch, at once."""
+        self.kill.press()
+
+    def tell(self, words: str, severity: Severity = Severity.INFO) -> None:
+        """A sentence in the message line of the page that is current."""
+        self.page.say(words, severity)
+
+    def alarm(self, words: str) -> None:
+        """Words that are seen over everything."""
+        self.notify(words, severity="error", markup=False, timeout=30)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether a question may open: over a page or a ticket, not over another question."""
+        return self.screen is self.page or isinstance(self.screen, TicketScreen)
 
     def action_start_core(self) -> None:
         """Attach again, starting a core."""

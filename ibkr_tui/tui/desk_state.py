@@ -12,6 +12,7 @@ import msgspec
 
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.depth import DepthBook
+from ibkr_tui.model.guards import Guards
 from ibkr_tui.model.health import Health, SessionState
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.orders import Order, OrderState
@@ -99,6 +100,11 @@ class DeskState:
     def pnl(self) -> Pnl | None:
         rows = self.feed.pnl.rows
         return rows.get(self.account_id) or next(iter(rows.values()), None)
+
+    @property
+    def guards(self) -> Guards | None:
+        """What stands guard over orders; None before the core has said it."""
+        return next(iter(self.feed.guards.rows.values()), None)
 
     @property
     def net(self) -> Decimal | None:
@@ -213,6 +219,10 @@ class DeskState:
             return None
         passed = timedelta(seconds=max(0.0, self.clock.monotonic() - self.feed.market_heard))
         return (health.market.now + passed).astimezone(self.zone)
+
+    def now(self) -> datetime:
+        """The present moment in the market's zone."""
+        return self.clock.now().astimezone(self.zone)
 
     def clock_time(self, at: datetime) -> str:
         """A moment as it is shown: HH:MM:SS in the market's zone."""

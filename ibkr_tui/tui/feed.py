@@ -24,6 +24,7 @@ from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event
+from ibkr_tui.model.guards import Guards
 from ibkr_tui.model.health import Health
 from ibkr_tui.model.log import LogPage
 from ibkr_tui.model.orders import Fill, Order, Question
@@ -86,6 +87,7 @@ class Feed:
         self.account: Mirror[AccountSummary] = self.mirrors["account"]
         self.pnl: Mirror[Pnl] = self.mirrors["pnl"]
         self.health: Mirror[Health] = self.mirrors["health"]
+        self.guards: Mirror[Guards] = self.mirrors["guards"]
         self.link = LinkState.STARTING
         self.sentence = "Starting…"
         self.steps: list[str] = []

@@ -9,6 +9,7 @@ from ibkr_tui.tui.app import TradingApp
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
 from ibkr_tui.tui.screens.market import MarketScreen
+from ibkr_tui.tui.screens.trade import TradeScreen
 from ibkr_tui.tui.trade.panel import TicketPanel
 
 
@@ -24,6 +25,7 @@ def test_the_table_has_no_clash_and_no_double_id() -> None:
         (Scope.MARKET, MarketScreen),
         (Scope.HEALTH, HealthScreen),
         (Scope.TICKET, TicketPanel),
+        (Scope.TRADE, TradeScreen),
         (Scope.EVERYWHERE, TradingApp),
     ],
 )

@@ -5,36 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.instruments import Listing
-from ibkr_tui.model.orders import Order, OrderState, Side
+from ibkr_tui.model.orders import Order, Side
 from ibkr_tui.model.text import clean
-from ibkr_tui.tui import requests
 from ibkr_tui.tui.actions import Action, Scope, of_scope
 from ibkr_tui.tui.desk_state import Chosen, DeskState
 from ibkr_tui.tui.feed import Changed
-from ibkr_tui.tui.screens.confirmations import (
-    CANCEL,
-    KEEP,
-    NOT_SENT,
-    ON_SIGHT,
-    cancel_screen,
-    not_sent_screen,
-    order_screen,
-)
-from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.screens.search import SearchScreen
-from ibkr_tui.tui.screens.ticket import TicketScreen
-from ibkr_tui.tui.screens.typed_word import DONE
 from ibkr_tui.tui.subscriptions import Subscriptions
-from ibkr_tui.tui.trade.form import fresh_form
+from ibkr_tui.tui.trade.page_keys import OrderPage
 from ibkr_tui.tui.watchlist import ListError
 from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.chart import Chart
@@ -45,7 +31,7 @@ from ibkr_tui.tui.widgets.position_board import PositionBoard
 from ibkr_tui.tui.widgets.quote_board import QuoteBoard
 
 
-class DeskScreen(Page):
+class DeskScreen(OrderPage):
     """Painted by `frame` (what changed) and `second` (ages and clocks); nothing else paints it."""
 
     scope = Scope.DESK
@@ -236,87 +222,21 @@ class DeskScreen(Page):
         """Whether a key does something now."""
         if action.where and self.board.id != action.where:
             return False
-        if action.method == "cancel_order":
-            order = self._selected_order()
-            return order is not None and not order.state.is_done
         return super().applies(action)
 
-    def _selected_order(self) -> Order | None:
+    @property
+    def selected_order(self) -> Order | None:
         key = self.order_board.selected
         return self.state.feed.orders.rows.get(key) if key is not None else None
 
-    def action_buy(self) -> None:
-        """A buy ticket."""
-        self._open_ticket(Side.BUY)
-
-    def action_sell(self) -> None:
-        """A sell ticket."""
-        self._open_ticket(Side.SELL)
-
-    def _open_ticket(self, side: Side) -> None:
-        chosen = self.state.chosen
-        if chosen.conid is None:
-            self.say(f"{chosen.symbol or 'Nothing'} has no listing yet; wait for its price.", Severity.WARNING)
-            return
-        quote = self.state.quote(chosen.conid)
-        name = clean(quote.description, limit=30) if quote is not None else chosen.symbol
-        self.app.push_screen(TicketScreen(self.state, fresh_form(chosen.symbol, chosen.conid, side), name_shown=name))
-
     def action_open_row(self) -> None:
         """The order under the cursor, or a ticket; a held position opens to be reduced."""
-        order = self._selected_order() if self.board is self.order_board else None
+        order = self.selected_order if self.board is self.order_board else None
         if order is not None:
-            quote = self.state.quote(order.conid)
-            screen = order_screen(self.state, order, quote.decimals if quote is not None else 2)
-            self.app.push_screen(screen, lambda given: self._decided(given, order))
+            self.doors.look_at(order)
             return
         position = self.state.position_of(self.state.chosen.conid) if self.board is self.position_board else None
-        self._open_ticket(Side.SELL if position is not None and position.qty > 0 else Side.BUY)
-
-    def action_cancel_order(self) -> None:
-        """Cancel the selected order, after asking."""
-        order = self._selected_order()
-        if order is not None and order.state is OrderState.UNKNOWN:
-            self.action_open_row()
-        elif order is not None and not order.state.is_done:
-            quote = self.state.quote(order.conid)
-            screen = cancel_screen(order, quote.decimals if quote is not None else 2)
-            self.app.push_screen(screen, lambda given: self._cancel_if(given, order))
-
-    def _cancel_if(self, given: str | None, order: Order) -> None:
-        if given == CANCEL:
-            self.cancel(order)
-
-    def _decided(self, given: str | None, order: Order) -> None:
-        """What was chosen about an order that was looked at."""
-        if given == NOT_SENT:
-            quote = self.state.quote(order.conid)
-            screen = not_sent_screen(order, quote.decimals if quote is not None else 2)
-            self.app.push_screen(screen, lambda typed: self._declared(typed, order))
-        elif given == ON_SIGHT or (given == KEEP and order.state is OrderState.UNKNOWN):
-            self.resolve(order, given)
-        else:
-            self._cancel_if(given, order)
-
-    def _declared(self, typed: str | None, order: Order) -> None:
-        if typed == DONE:
-            self.resolve(order, NOT_SENT, order.symbol)
-
-    @work(group="resolve", name="resolve", exit_on_error=False)
-    async def resolve(self, order: Order, verdict: str, confirm: str = "") -> None:
-        """Tell the core the verdict; the order's row and the events show what becomes of it."""
-        try:
-            await requests.resolve(self.state.feed, order, verdict, confirm=confirm)
-        except BrokerError as error:
-            self.say(clean(str(error), limit=400), Severity.ERROR)
-
-    @work(group="cancel", name="cancel", exit_on_error=False)
-    async def cancel(self, order: Order) -> None:
-        """Ask the core; the order's row shows what becomes of it."""
-        try:
-            await requests.cancel(self.state.feed, order)
-        except BrokerError as error:
-            self.say(f"Not cancelled: {clean(str(error), limit=400)}", Severity.ERROR)
+        self.doors.open_ticket(Side.SELL if position is not None and position.qty > 0 else Side.BUY)
 
     def action_find(self) -> None:
         """Find a symbol."""

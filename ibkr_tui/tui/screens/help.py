@@ -32,8 +32,9 @@ PANES: Final = {
         "Ladder",
         "Depth on fixed price rows, one an increment. The bars are sums from the best price to the row, cum the "
         "number. ◂ is the last trade. my: own orders, + buys and − sells; S a stop, T a trail, * one of a group, ? "
-        "UNKNOWN. The rows stand still while the price moves in their middle, and follow it when it leaves; moving past "
-        "the edge holds them, g centres again. The tape below is sampled: the stream shows a few changes a second at most.",
+        "UNKNOWN. The rows stand still while the price moves in their middle, and follow it when it leaves; moving "
+        "past the edge holds them, g centres again. The tape below is sampled: the stream shows a few changes a second "
+        "at most.",
     ),
     "market-chart": (
         "Chart",
@@ -73,6 +74,19 @@ PANES: Final = {
         "UNKNOWN orders stand first: their answer was lost and IBKR may or may not have them; they are never sent "
         "again. A working order shows how far its limit is from the market. Enter opens one, c cancels it.",
     ),
+    "ticket": (
+        "Ticket",
+        "Every kind of order. F5 chooses the mode: simple, bracket (entry with stop and target), OCO (one fill "
+        "cancels the others) or OTO (the second is sent when the first has filled). F2 to F8 choose type, time, "
+        "side, size and hours; ↑ ↓ move a price by a tick. The last line takes an order in words. Enter asks for the "
+        "preview and sends nothing; then a fresh ^s or y sends, once. A refusal stays beside its field.",
+    ),
+    "blotter": (
+        "Blotter",
+        "The day's orders, UNKNOWN ones first. A bracket, OCO or OTO is one line; Space shows its legs, or an order's "
+        "fills. Behind the state stand what is filled and how long it has been so. e puts an order on the ticket to "
+        "change it, Shift with ↑ ↓ moves its price, Alt moves the whole bracket, c cancels it or its group.",
+    ),
     "health": (
         "Health",
         "The first lines say what is wrong and what to do. Below, ● is well, ◐ wants watching, ✗ is broken, ○ is off "
@@ -99,6 +113,7 @@ WORDS: Final = (
 _SCOPES: Final = {
     Scope.DESK: "Desk",
     Scope.MARKET: "Market",
+    Scope.TRADE: "Trade",
     Scope.POSITIONS: "Positions",
     Scope.ACCOUNT: "Account",
     Scope.OPTIONS: "Options",

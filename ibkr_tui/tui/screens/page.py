@@ -52,7 +52,7 @@ class Page(Screen[None]):
 
     def frame(self, changed: Changed, *, flashes: bool) -> None:
         """Repaint what changed, and only what can be seen of it."""
-        if changed.keys.keys() & {"account", "pnl", "health"} or changed.link:
+        if changed.keys.keys() & {"account", "pnl", "health", "guards"} or changed.link:
             self.status.paint()
             self.message.paint()
         if changed.link or "health" in changed.keys:

@@ -17,13 +17,13 @@ from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.desk_state import Chosen, DeskState
 from ibkr_tui.tui.feed import Changed
 from ibkr_tui.tui.remembered import Remembered
-from ibkr_tui.tui.screens.page import Page
+from ibkr_tui.tui.trade.page_keys import OrderPage
 from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.book_board import BookBoard, worth
 from ibkr_tui.tui.widgets.totals import Totals
 
 
-class PositionsScreen(Page):
+class PositionsScreen(OrderPage):
     """The selected position is `selected_position`; the instrument under the cursor is the chosen one everywhere."""
 
     scope = Scope.POSITIONS

@@ -80,11 +80,12 @@ class TicketSheet(Vertical, can_focus=True):
     @property
     def _is_up(self) -> bool:
         """Whether the fields are there: not before the mount, and not while closing, when an answer may still come."""
-        return self.is_attached and bool(self.query("#hint"))
+        leaves = len(self.query(".note")), len(self.query(Input)), len(self.query("#hint"))
+        return self.is_attached and leaves == (len(FIELDS), len(FIELDS) + 1, 1)
 
     def on_mount(self) -> None:
         self._fill_first_price()
-        self.load()
+        self.call_after_refresh(self.load)
         if self.form.conid is not None:
             self.learn_instrument()
 

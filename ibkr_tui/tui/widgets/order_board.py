@@ -8,13 +8,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 
-from ibkr_tui.model.orders import Order, OrderState, OrderType, Side
+from ibkr_tui.model.orders import Order, OrderState, OrderType, Side, TrailBy
 from ibkr_tui.tui import figures
 from ibkr_tui.tui.feed import LinkState
 from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.spans import Row
 
-_MARKS = {
+MARKS = {
     OrderState.UNKNOWN: "?",
     OrderState.QUESTION: "?",
     OrderState.SENDING: "…",
@@ -26,12 +26,26 @@ _MARKS = {
 }
 
 
+_SHORT = {
+    OrderType.LIMIT: "LMT",
+    OrderType.STOP: "STP",
+    OrderType.STOP_LIMIT: "STP",
+    OrderType.TRAIL: "TRAIL",
+    OrderType.TRAIL_LIMIT: "TRAIL",
+    OrderType.MIDPRICE: "MID",
+}
+
+
 def price_words(order: Order, decimals: int = 2, width: int = 16) -> str:
-    """`LMT 188.00` or `MKT`; a type of the broker's that is none of ours keeps its own name."""
+    """`LMT 188.00`, `STP 185.00` or `MKT`; a type of the broker's that is none of ours keeps its own name."""
     if order.order_type == OrderType.MARKET:
         return "MKT"
-    kind = "LMT" if order.order_type == OrderType.LIMIT else order.order_type.upper()[:6]
-    return kind if order.limit_price is None else f"{kind} {figures.fitted(order.limit_price, decimals, width)}"
+    kind = next((word for known, word in _SHORT.items() if order.order_type == known), order.order_type.upper()[:6])
+    if order.trail is not None:
+        unit = "%" if order.trail_by is TrailBy.PERCENT else ""
+        return f"{kind} {figures.quantity(order.trail)}{unit}"
+    price = order.stop_price if order.stop_price is not None else order.limit_price
+    return kind if price is None else f"{kind} {figures.fitted(price, decimals, width)}"
 
 
 class OrderBoard(Board):
@@ -64,7 +78,7 @@ class OrderBoard(Board):
         words = price_words(order, quote.decimals if quote is not None else 2, price - 4)
         colour = palette.stale if old else self.state_style(order)
         cells = [
-            Segment(_MARKS[order.state] + " ", colour),
+            Segment(MARKS[order.state] + " ", colour),
             Segment(figures.left(str(order.side).upper(), 4), side),
             Segment(" " + figures.right(figures.quantity(order.qty), 5), plain),
             Segment(" " + figures.left(order.description or order.symbol, name), plain),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.segment import Segment
+from rich.style import Style
 
 from ibkr_tui.model.health import Health, SessionState, StreamState
 from ibkr_tui.tui import figures
@@ -23,6 +24,7 @@ class StatusBar(Painted):
         kind = self.state.badge
         parts = [
             Part((Segment(f" {kind.upper()} ", palette.badges[kind]),), 0),
+            *self._kill(),
             *self._account(),
             *self._money(),
             *self._leverage(),
@@ -30,6 +32,18 @@ class StatusBar(Painted):
             *self._clock(),
         ]
         return [fit(parts, width, gap=2 if width >= 100 else 1)]
+
+    def _kill(self) -> list[Part]:
+        """The kill switch is never dropped when it is on; off it is a word that gives way to money."""
+        guards, palette = self.state.guards, self.palette
+        if guards is None:
+            return []
+        if guards.kill_switch:
+            return [Part((Segment(" KILL ON ", palette.danger + Style(reverse=True)),), 0)]
+        return [
+            Part((Segment("kill off", palette.muted),), 4, "kill"),
+            Part((Segment("k○", palette.muted),), 1, "kill"),
+        ]
 
     def _account(self) -> list[Part]:
         account = self.state.account_id

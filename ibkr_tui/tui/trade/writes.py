@@ -1,0 +1,92 @@
+"""What takes away or changes risk, asked of the core: cancel, cancel all, close, reverse, flatten, move, kill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from ibkr_tui.model.numbers import plain
+from ibkr_tui.model.orders import Order
+from ibkr_tui.model.portfolio import Position
+from ibkr_tui.tui.feed import Feed
+
+FLATTEN_WORD: Final = "CLOSE-ALL"
+CANCEL_ALL_WORD: Final = "CANCEL-ALL"
+KILL_OFF_WORD: Final = "RESUME"
+_PEOPLE_DEADLINE_S: Final = 600.0
+
+
+def order_name(order: Order) -> str:
+    """The broker's id where there is one, else our key."""
+    return order.order_id or order.key
+
+
+async def cancel(feed: Feed, orders: Sequence[Order]) -> None:
+    """Ask the broker to cancel each; the first refusal is raised when all were asked."""
+    for order in orders:
+        await feed.call("cancel_order", {"order_id": order_name(order)}, deadline=20)
+
+
+async def cancel_all(feed: Feed) -> Any:
+    """Ask for every working order to be cancelled."""
+    return await feed.call("cancel_all_orders", {}, deadline=60)
+
+
+async def close(feed: Feed, position: Position) -> Any:
+    """Close a position at market."""
+    return await feed.call("close_position", _held(position), deadline=_PEOPLE_DEADLINE_S)
+
+
+async def reverse(feed: Feed, position: Position) -> Any:
+    """Turn a position round at market."""
+    return await feed.call("reverse_position", _held(position), deadline=_PEOPLE_DEADLINE_S)
+
+
+async def flatten(feed: Feed) -> Any:
+    """Close every position at market."""
+    return await feed.call("close_all_positions", {"confirm": FLATTEN_WORD}, deadline=_PEOPLE_DEADLINE_S)
+
+
+def _held(position: Position) -> dict[str, object]:
+    return {"symbol": position.symbol, "conid": position.conid}
+
+
+async def amend_price(feed: Feed, order: Order, price: Decimal) -> None:
+    """The same order at another price: its stop where it has one, else its limit."""
+    await feed.call("amend_order", restated(order, price), deadline=_PEOPLE_DEADLINE_S)
+
+
+def moved_field(order: Order) -> str:
+    """The price that moves when an order is moved; empty for an order without one."""
+    if order.stop_price is not None and order.trail is None:
+        return "stop_price"
+    return "limit_price" if order.limit_price is not None else ""
+
+
+def restated(order: Order, price: Decimal) -> dict[str, object]:
+    """The whole order as arguments of amend_order, with its price replaced; a stop-limit's limit keeps its distance."""
+    arguments: dict[str, object] = {
+        "order_id": order_name(order),
+        "side": str(order.side),
+        "qty": plain(order.qty),
+        "order_type": order.order_type,
+        "tif": order.tif,
+        "symbol": order.symbol,
+        "conid": order.conid,
+    }
+    for name in ("limit_price", "stop_price", "trail"):
+        value: Decimal | None = getattr(order, name)
+        if value is not None:
+            arguments[name] = plain(value)
+    field = moved_field(order)
+    if field == "stop_price" and order.limit_price is not None and order.stop_price is not None:
+        arguments["limit_price"] = plain(order.limit_price + price - order.stop_price)
+    if field:
+        arguments[field] = plain(price)
+    return arguments
+
+
+async def kill(feed: Feed, *, on: bool) -> Any:
+    """Trip the kill switch, or lift it."""
+    return await feed.call("set_kill_switch", {"on": on}, deadline=5)
