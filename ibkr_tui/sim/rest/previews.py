@@ -7,12 +7,11 @@ from typing import Any
 
 from ibkr_tui.sim.calls import Call, Problem, post
 from ibkr_tui.sim.fees import commission_for
+from ibkr_tui.sim.portfolio import STOCK_MARGIN, STOCK_MARGIN_INITIAL
 from ibkr_tui.sim.questions import price_of
 from ibkr_tui.sim.rest.trading import asker, read_tickets
 from ibkr_tui.sim.text import plain, whole_text
 from ibkr_tui.sim.tickets import Draft
-
-MAINTENANCE_SHARE = Decimal("0.8333")
 
 
 def _whatif(call: Call) -> Any:
@@ -37,7 +36,10 @@ def _preview(call: Call, draft: Draft) -> dict[str, Any]:
     held = book.holdings.get(item.conid)
     before = held.quantity if held else Decimal(0)
     after = before + draft.sign * draft.quantity
-    margin = book.margin_of(item, after) - book.margin_of(item, before)
+    initial, maintenance = (
+        book.margin_of(item, after, share) - book.margin_of(item, before, share)
+        for share in (STOCK_MARGIN_INITIAL, STOCK_MARGIN)
+    )
     equity = (draft.sign * (walk.mark - price) * draft.quantity * item.multiplier - commission) * rate
     unit = {"STK": "Shares", "OPT": "Contracts", "FUT": "Contracts"}.get(item.sec_type, item.symbol[:3])
     warning, refusal = asker(call).warning(draft), call.sim.broker.refusal(draft)
@@ -48,8 +50,8 @@ def _preview(call: Call, draft: Draft) -> dict[str, Any]:
             "total": f"{amount + draft.sign * commission:,.2f} {item.currency}",
         },
         "equity": _change(book.net_liquidation, equity),
-        "initial": _change(book.initial_margin, margin),
-        "maintenance": _change(book.maintenance_margin, margin * MAINTENANCE_SHARE),
+        "initial": _change(book.initial_margin, initial),
+        "maintenance": _change(book.maintenance_margin, maintenance),
         "position": {"current": plain(before), "change": plain(draft.sign * draft.quantity), "after": plain(after)},
         "warn": warning,
         "error": refusal,

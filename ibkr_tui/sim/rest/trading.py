@@ -19,9 +19,9 @@ MAX_SUPPRESSED = 51
 
 
 def own_account(call: Call) -> str:
-    """The account of the path, if it is the user's."""
+    """The account of the path, if it is one of the user's."""
     account = call.params["account"]
-    if account != call.account:
+    if account not in call.login.user.accounts:
         raise Problem(400, f"Bad Request: account {account} is not yours")
     return account
 
@@ -169,10 +169,9 @@ def _reply(call: Call) -> Any:
 
 def find_order(call: Call) -> Order:
     """The order of the path, by the broker's id alone."""
-    own_account(call)
-    text = call.params["order"]
+    account, text = own_account(call), call.params["order"]
     order = call.sim.broker.orders.get(int(text)) if text.isdigit() else None
-    if order is None or order.account != call.account:
+    if order is None or order.account != account:
         raise Problem(400, f"OrderID {text} doesn't exist")
     return order
 
@@ -190,10 +189,10 @@ def _still_working(order: Order) -> None:
 
 def _cancel(call: Call) -> Any:
     """Only a request; order id -1 means every open order."""
-    own_account(call)
+    account = own_account(call)
     _know_accounts(call)
     if call.params["order"] == "-1":
-        for order in call.sim.broker.working(call.account):
+        for order in call.sim.broker.working(account):
             call.sim.broker.cancel(order)
         return {"msg": "Request was submitted", "order_id": -1, "conid": -1, "account": None}
     order = find_order(call)
