@@ -158,10 +158,14 @@ class MarketHandlers:
             "symbol": instrument.symbol,
             "timezone": found.timezone,
             "is_open": found.hours(instrument.exchange, now).is_open,
-            "regular": [_span(span.opening, span.closing) for span in found.liquid if span.closing > soon],
+            "regular": [
+                {**_span(span.opening, span.closing), "half_day": found.is_half(span)}
+                for span in found.liquid
+                if span.closing > soon
+            ],
             "extended": [_span(span.opening, span.closing) for span in found.extended if span.closing > soon],
         }
 
 
-def _span(opening: datetime, closing: datetime) -> dict[str, str]:
+def _span(opening: datetime, closing: datetime) -> dict[str, Any]:
     return {"opening": opening.isoformat(), "closing": closing.isoformat()}

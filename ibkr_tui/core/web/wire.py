@@ -6,8 +6,9 @@ this one knows becomes a struct.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -45,10 +46,30 @@ class TradingSchedule(msgspec.Struct, frozen=True):
     days: tuple[date, ...] = ()
 
     def hours(self, venue: str, now: datetime) -> MarketHours:
-        """Whether the regular session is on at `now`, and when that changes; without a next change it is not known."""
+        """Whether the regular session is on at `now`, when that changes, and the session that is on or comes next.
+
+        Without a next change it is not known. A half day is a session clearly shorter than the usual one here.
+        """
         is_open = any(span.opening <= now < span.closing for span in self.liquid)
         edges = [edge for span in self.liquid for edge in (span.opening, span.closing) if edge > now]
-        return MarketHours(venue, is_open, self.timezone, now, min(edges, default=None))
+        session = min((span for span in self.liquid if span.closing > now), key=_begin, default=None)
+        return MarketHours(
+            venue,
+            is_open,
+            self.timezone,
+            now,
+            min(edges, default=None),
+            is_extended=not is_open and any(span.opening <= now < span.closing for span in self.extended),
+            opens=session.opening if session else None,
+            closes=session.closing if session else None,
+            is_half_day=session is not None and self.is_half(session),
+        )
+
+    def is_half(self, session: Span) -> bool:
+        """Whether `session` is shorter than nine tenths of the most common one, of at least three."""
+        lengths = Counter(span.closing - span.opening for span in self.liquid)
+        usual, _ = max(lengths.items(), key=lambda item: (item[1], item[0]), default=(timedelta(0), 0))
+        return len(self.liquid) >= 3 and (session.closing - session.opening) < usual * 0.9
 
 
 class WhatIfLine(msgspec.Struct, frozen=True):

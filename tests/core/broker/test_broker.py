@@ -69,6 +69,11 @@ async def test_without_a_stream_snapshots_serve(
         assert "single snapshots" in quotes.rows()["265598"].problem
         assert (await desk.call("get_tick", symbol="MSFT")).last > 0
         assert (await desk.call("health")).stream is StreamState.OFF
+        problem = await desk.refused("get_depth", symbol="AAPL")
+        assert (problem.code, "ws_enabled" in problem.user_action) == ("STREAM_OFF", True)
+        looks = await desk.call("look_at", quotes=[265598], depth=[265598])
+        assert (looks.quotes, looks.depth) == ((265598,), ())
+        assert looks.refused[0].code == "STREAM_OFF"
 
 
 async def test_a_rehearsal_checks_everything_and_sends_nothing(

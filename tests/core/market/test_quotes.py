@@ -241,3 +241,54 @@ def test_a_snapshot_is_read_by_the_same_rules(fake_clock: Any) -> None:
     with pytest.raises(BrokerError) as caught:
         read_snapshot(AAPL, {**FIRST, "6509": "N"}, fake_clock)
     assert caught.value.code == "IBKR_NO_MARKET_DATA_SUBSCRIPTION"
+
+
+async def test_each_value_has_its_own_time(board: QuoteBoard, table: Table[Quote], fake_clock: Any) -> None:
+    board.merge(265598, FIRST)
+    first = fake_clock.monotonic()
+    await fake_clock.advance(7)
+    board.merge(265598, {"_updated": 1001, "84": "189.45", "86": "189.44"})
+    times = row(table).times
+    assert (times["bid"], times["ask"], times["last"]) == (first + 7, first, first), "the same ask again is no change"
+
+
+def test_an_option_has_greeks_and_a_stock_has_none(table: Table[Quote], fake_clock: Any) -> None:
+    board = QuoteBoard(table, fake_clock)
+    board.connected()
+    greeks = {"6509": "R", "7308": "0.52", "7309": "0.031", "7310": "-0.041", "7311": "0.12", "7633": "24.5%"}
+    board.expect(Instrument(9, "AAPL", "AAPL 16JAN26 190C", "", "OPT", "SMART", "USD", D(100)))
+    board.merge(9, greeks | {"7635": "4.15", "7638": "1.2K"})
+    option = row(table, 9)
+    assert (option.delta, option.gamma, option.theta, option.vega) == (D("0.52"), D("0.031"), D("-0.041"), D("0.12"))
+    assert (option.implied_vol, option.mark, option.open_interest) == (D("24.5"), D("4.15"), D(1200))
+    board.expect(AAPL)
+    board.merge(265598, greeks | {"7283": "31.2%", "7635": "-1"})
+    stock = row(table)
+    assert (stock.delta, stock.implied_vol, stock.mark) == (None, D("31.2"), None)
+
+
+def test_halted_and_delayed_are_said_whatever_the_status(board: QuoteBoard, table: Table[Quote]) -> None:
+    board.merge(265598, FIRST | {"6509": "D", "31": "H189.43"})
+    assert (row(table).halted, row(table).delayed, row(table).status) == (True, True, QuoteStatus.HALTED)
+    board.merge(265598, {"6509": "R", "31": "189.43"})
+    assert (row(table).halted, row(table).delayed, row(table).status) == (False, False, QuoteStatus.LIVE)
+
+
+def test_frames_that_are_of_no_use_are_counted_by_their_fault(board: QuoteBoard) -> None:
+    board.merge(265598, FIRST)
+    board.merge(265598, FIRST)
+    board.merge(265598, {"_updated": 999, "31": "1"})
+    board.merge(7, {"31": "1"})
+    board.merge(265598, {"_updated": "soon", "31": "1"})
+    board.merge(265598, {"_updated": 1002, "84": "many", "86": "1e999"})
+    assert (board.repeated, board.late, board.stray, board.garbled) == (1, 1, 2, 2)
+    assert board.dropped == 5
+
+
+def test_changes_are_told_and_repetitions_are_not(board: QuoteBoard) -> None:
+    told: list[Quote] = []
+    board.on_change.append(told.append)
+    board.merge(265598, FIRST)
+    board.merge(265598, FIRST)
+    board.merge(265598, {"_updated": 1001, "31": "189.50"})
+    assert [quote.last for quote in told] == [D("189.43"), D("189.50")]

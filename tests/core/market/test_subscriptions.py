@@ -95,6 +95,46 @@ async def test_a_later_pin_keeps_it(place: Place, fake_clock: Any) -> None:
     assert 2 in place.held
 
 
+def test_options_are_asked_for_their_greeks_and_stocks_for_their_volatility(fake_clock: Any) -> None:
+    asked: list[str] = []
+    table: Table[Quote] = Table("quotes")
+    held = Subscriptions(
+        QuoteBoard(table, fake_clock), lambda text: bool(asked.append(text)) or True, fake_clock, most=9, idle_after=300
+    )
+    for conid, sec_type in ((1, "OPT"), (2, "STK"), (3, "CASH")):
+        held.add(Instrument(conid, "S", "S", "", sec_type, "SMART", "USD"), pinned=True)
+    option, stock, pair = asked
+    assert all(f'"{code}"' in option for code in ("7308", "7309", "7310", "7311", "7633"))
+    assert '"7283"' in stock and '"7308"' not in stock
+    assert '"7283"' not in pair and '"31"' in pair
+
+
+async def test_what_somebody_looks_at_never_idles(place: Place, fake_clock: Any) -> None:
+    place.held.add(instrument(1), pinned=False)
+    place.held.looking.replace("face", [1])
+    for _ in range(4):
+        await fake_clock.advance(299)
+        place.held.tend()
+    place.held.looking.leave("face")
+    await fake_clock.advance(299)
+    place.held.tend()
+    assert 1 in place.held, "the time runs from the last look"
+    await fake_clock.advance(1)
+    place.held.tend()
+    assert 1 not in place.held
+
+
+def test_the_eighty_first_is_refused_whatever_holds_the_places(fake_clock: Any) -> None:
+    table: Table[Quote] = Table("quotes")
+    board = QuoteBoard(table, fake_clock)
+    held = Subscriptions(board, lambda text: True, fake_clock, most=80, idle_after=300, others=lambda: 3)
+    for conid in range(1, 78):
+        held.add(instrument(conid), pinned=conid % 2 == 0)
+    with pytest.raises(BrokerError, match="80 instruments") as caught:
+        held.add(instrument(78), pinned=True)
+    assert caught.value.code == "IBKR_WS_SUB_LIMIT"
+
+
 async def test_renewal_comes_before_the_stream_ends_silently(place: Place, fake_clock: Any) -> None:
     place.held.add(instrument(1), pinned=True)
     await fake_clock.advance(RENEW_EVERY - 1)

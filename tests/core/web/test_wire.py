@@ -108,6 +108,53 @@ def test_market_hours_at_the_edges(now: int, is_open: bool, change: int | None) 
     assert hours.next_change == (None if change is None else at(change))
 
 
+def week(closings: dict[int, int]) -> wire.TradingSchedule:
+    """Five days from 9:30 to 16:00, Monday at 0; `closings` in hours override. Extended from 4:00 to 20:00."""
+    days = {}
+    for day in range(5):
+        begin = 1_775_433_600 + 86_400 * day
+        closing = begin + 3600 * closings.get(day, 16)
+        days[f"2026040{6 + day}"] = {
+            "liquid_hours": [{"opening": begin + 34_200, "closing": closing}],
+            "extended_hours": [{"opening": begin + 14_400, "closing": begin + 72_000}],
+        }
+    return wire.read_schedule(answer({"exchange_time_zone": "US/Eastern", "schedules": days}))
+
+
+MONDAY = 1_775_433_600
+
+
+@pytest.mark.parametrize(
+    ("hour", "is_open", "is_extended", "opens_day", "half"),
+    [
+        (3, False, False, 0, False),
+        (5, False, True, 0, False),
+        (12, True, False, 0, False),
+        (17, False, True, 1, False),
+        (24 + 21, False, False, 2, True),
+        (48 + 10, True, False, 2, True),
+        (48 + 14, False, True, 3, False),
+    ],
+)
+def test_the_session_that_is_on_or_comes_next(
+    hour: int, is_open: bool, is_extended: bool, opens_day: int, half: bool
+) -> None:
+    hours = week({2: 13}).hours("NYSE", at(MONDAY + 3600 * hour))
+    assert (hours.is_open, hours.is_extended, hours.is_half_day) == (is_open, is_extended, half)
+    assert hours.opens == at(MONDAY + 86_400 * opens_day + 34_200)
+    assert hours.closes == at(MONDAY + 86_400 * opens_day + 3600 * (13 if half else 16))
+
+
+def test_after_the_last_known_session_nothing_is_said() -> None:
+    hours = week({}).hours("NYSE", at(MONDAY + 86_400 * 6))
+    assert (hours.opens, hours.closes, hours.is_half_day, hours.next_change) == (None, None, False, None)
+
+
+def test_a_lone_session_is_no_half_day() -> None:
+    one = wire.TradingSchedule("", (wire.Span(at(10), at(20)),), ())
+    assert not one.hours("X", at(5)).is_half_day
+
+
 def test_hours_that_make_no_sense_are_left_out() -> None:
     odd = [
         {"opening": 20, "closing": 10},
