@@ -245,7 +245,8 @@ class Market:
 
     def bars(self, conid: int, span: Span) -> list[Bar]:
         """Chart bars of an instrument."""
-        return bars(self._past[conid], self._recorders[conid], self.walks[conid], self.day_start(conid), span)
+        walk = self.walks[conid]
+        return bars(self._past[conid], self._recorders[conid], walk, self.day_start(conid), span)
 
     def year_range(self, conid: int) -> tuple[Decimal, Decimal]:
         """Low and high of about a year."""

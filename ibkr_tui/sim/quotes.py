@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ibkr_tui.sim.expiries import month_name
 from ibkr_tui.sim.hours import Phase
 from ibkr_tui.sim.instruments import Instrument
 from ibkr_tui.sim.market import Market
@@ -14,8 +15,11 @@ from ibkr_tui.sim.portfolio import Holding, Portfolio
 from ibkr_tui.sim.text import percent_text, price_text, size_text, volume_text
 from ibkr_tui.sim.walk import Walk
 
+EXCHANGE_LETTERS = {"NASDAQ": "Q", "NYSE": "N", "ARCA": "P", "SMART": "C"}
 DEFAULT_FIELDS = ("31", "84", "86")
 MAX_FIELDS = 50
+# What a live or a delayed feed is called while its market is closed.
+_FROZEN = {"R": "Z", "D": "Y"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class _View:
 def quote(market: Market, book: Portfolio, conid: int, fields: Iterable[str]) -> dict[str, Any]:
     """The asked-for fields of an instrument that have a value; without permission only the static ones have."""
     view = _View(market, book, market.instruments[conid], market.walks[conid])
-    blind = view.walk.feed.startswith("N")
+    blind = view.walk.feed[0] in "NO"
     found: dict[str, Any] = {}
     for code in fields:
         reader = _STATIC.get(code) or (None if blind else _LIVE.get(code) or _POSITION.get(code))
@@ -54,9 +58,8 @@ def quote(market: Market, book: Portfolio, conid: int, fields: Iterable[str]) ->
 def availability(market: Market, conid: int) -> str:
     """Field 6509: the feed's letters; frozen outside trading hours."""
     feed = market.walks[conid].feed
-    if feed.startswith("R") and market.phase(conid) is Phase.CLOSED:
-        return "Z" + feed[1:]
-    return feed
+    frozen = _FROZEN.get(feed[0]) if market.phase(conid) is Phase.CLOSED else None
+    return frozen + feed[1:] if frozen else feed
 
 
 def _last(view: _View) -> str:
@@ -92,6 +95,18 @@ def _unrealized(view: _View, holding: Holding) -> Decimal:
     return view.book.unrealized(view.item, holding)
 
 
+def _today(view: _View, holding: Holding) -> Decimal:
+    """What the position has earned since the last close."""
+    moved = view.walk.mark - view.walk.price(view.walk.day.previous_close)
+    return holding.quantity * moved * view.item.multiplier
+
+
+def _open_interest(view: _View, kind: str) -> str | None:
+    if view.item.sec_type != kind:
+        return None
+    return volume_text(view.item.average_volume * (3 + view.item.conid % 5))
+
+
 def _volatility(view: _View) -> str:
     return percent_text(view.item.volatility * 100)
 
@@ -115,7 +130,11 @@ _LIVE: dict[str, Callable[[_View], Any]] = {
     "87": lambda view: volume_text(view.walk.day.volume),
     "88": lambda view: size_text(view.walk.bid_size),
     "6509": lambda view: availability(view.market, view.item.conid),
+    "7057": lambda view: EXCHANGE_LETTERS.get(view.item.exchange),
+    "7058": lambda view: EXCHANGE_LETTERS.get(view.item.exchange),
     "7059": lambda view: size_text(view.walk.last_size),
+    "7068": lambda view: EXCHANGE_LETTERS.get(view.item.exchange),
+    "7084": _implied,
     "7087": _volatility,
     "7283": _implied,
     "7293": _year(0),
@@ -135,6 +154,9 @@ _LIVE: dict[str, Callable[[_View], Any]] = {
 
 _POSITION: dict[str, Callable[[_View], Any]] = {
     "73": _held(lambda view, holding: f"{view.book.market_value(view.item, holding):,.2f}"),
+    "78": _held(lambda view, holding: f"{_today(view, holding):,.2f}"),
+    "79": _held(lambda view, holding: f"{holding.realized:,.2f}"),
+    "7292": _held(lambda view, holding: f"{holding.cost:,.2f}"),
     "74": _held(lambda view, holding: f"{holding.average(view.item.multiplier):,.2f}"),
     "75": _held(lambda view, holding: f"{_unrealized(view, holding):,.2f}"),
     "76": _held(lambda view, holding: f"{holding.quantity:,.0f}"),
@@ -156,5 +178,13 @@ _STATIC: dict[str, Callable[[_View], Any]] = {
     "7280": lambda view: view.item.industry or None,
     "7281": lambda view: view.item.category or None,
     "7282": lambda view: volume_text(view.item.average_volume),
-    "7644": lambda view: "Shortable",
+    "7644": lambda view: "Shortable" if view.item.sec_type == "STK" else None,
+    "58": lambda view: view.item.local_symbol,
+    "201": lambda view: view.item.right or None,
+    "6072": lambda view: month_name(view.item.expiry) if view.item.expiry else None,
+    "6073": lambda view: f"{view.item.expiry:%Y%m%d}" if view.item.expiry else None,
+    "7220": lambda view: view.item.local_symbol if view.item.expiry else None,
+    "7638": lambda view: _open_interest(view, "OPT"),
+    "7697": lambda view: _open_interest(view, "FUT"),
+    "7768": lambda view: "1",
 }

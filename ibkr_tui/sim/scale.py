@@ -20,7 +20,7 @@ CATALOGUED = 72
 
 @dataclass(frozen=True)
 class Scale:
-    """``instruments`` in all (0: the catalogue); every ``period`` seconds each one moves, but for the share ``idle``."""
+    """``instruments`` in all (0: the catalogue); every ``period`` seconds each moves, but for the share ``idle``."""
 
     instruments: int = 0
     period: float = USUAL_PERIOD_S

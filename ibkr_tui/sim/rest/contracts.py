@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ibkr_tui.sim.calls import Call, Problem, get, get_or_post, post
 from ibkr_tui.sim.instruments import Instrument
+from ibkr_tui.sim.rest import derivatives, schedules
+from ibkr_tui.sim.rest.derivatives import OPTION_EXCHANGES, future_months, option_months
 from ibkr_tui.sim.text import plain
 
-_OPTION_EXCHANGES = "SMART;AMEX;CBOE"
-SCHEDULE_DAYS = 6
 MAX_SECDEF = 200
 
 
@@ -19,23 +17,15 @@ def _flag(value: object) -> bool:
     return value is True or str(value).lower() == "true"
 
 
-def _months(call: Call, item: Instrument) -> str:
-    """Months of the contracts derived from an instrument, ``APR26;MAY26``."""
-    dates = {o.expiry for o in call.sim.market.instruments.values() if o.expiry and o.underlying == item.conid}
-    return ";".join(f"{day:%b%y}".upper() for day in sorted(dates))
-
-
-def _month(item: Instrument) -> str:
-    return f"{item.expiry:%b%y}".upper() if item.expiry else ""
-
-
 def _search_row(call: Call, item: Instrument) -> dict[str, Any]:
     sections: list[dict[str, Any]] = [{"secType": item.sec_type}]
     if not item.is_us and item.sec_type == "STK":
         sections = [{"secType": "STK", "exchange": f"{item.exchange};"}]
-    months = _months(call, item)
+    if item.sec_type == "CASH":
+        sections = [{"secType": "CASH", "exchange": item.exchange}]
+    months = option_months(call, item)
     if months:
-        sections.append({"secType": "OPT", "months": months, "exchange": _OPTION_EXCHANGES})
+        sections.append({"secType": "OPT", "months": months, "exchange": ";".join(OPTION_EXCHANGES)})
         sections.append({"secType": "BAG"})
     return {
         "conid": str(item.conid),
@@ -48,7 +38,7 @@ def _search_row(call: Call, item: Instrument) -> dict[str, Any]:
     }
 
 
-def _future_row(item: Instrument) -> dict[str, Any]:
+def _future_row(call: Call, item: Instrument) -> dict[str, Any]:
     """A future is found under its index, which has the conid of the underlying."""
     return {
         "conid": str(item.underlying),
@@ -57,7 +47,10 @@ def _future_row(item: Instrument) -> dict[str, Any]:
         "symbol": item.symbol,
         "description": item.exchange,
         "restricted": "IND",
-        "sections": [{"secType": "IND"}, {"secType": "FUT", "months": _month(item), "exchange": item.exchange}],
+        "sections": [
+            {"secType": "IND"},
+            {"secType": "FUT", "months": future_months(call, item), "exchange": item.exchange},
+        ],
     }
 
 
@@ -72,6 +65,7 @@ def _search(call: Call) -> Any:
         item
         for item in call.sim.market.instruments.values()
         if item.sec_type in ("STK", "CASH", "FUT")
+        and not item.leader
         and (not wanted_type or item.sec_type == wanted_type or (wanted_type == "IND" and item.sec_type == "FUT"))
     ]
     if by_name:
@@ -79,7 +73,10 @@ def _search(call: Call) -> Any:
     else:
         exact = [item for item in found if text in (item.symbol, item.symbol.split(".")[0])]
         hits = exact or [item for item in found if item.symbol.startswith(text)]
-    return [_future_row(item) if item.sec_type == "FUT" else _search_row(call, item) for item in _us_not_first(hits)]
+    call.login.searched |= {item.symbol for item in hits}
+    return [
+        _future_row(call, item) if item.sec_type == "FUT" else _search_row(call, item) for item in _us_not_first(hits)
+    ]
 
 
 def _us_not_first(items: list[Instrument]) -> list[Instrument]:
@@ -108,26 +105,12 @@ def _stocks(call: Call) -> Any:
     return answer
 
 
-def _futures(call: Call) -> Any:
-    answer: dict[str, list[dict[str, Any]]] = {}
-    for symbol in call.query.get("symbols", "").split(","):
-        answer[symbol] = [
-            {
-                "symbol": item.symbol,
-                "conid": item.conid,
-                "underlyingConid": item.underlying,
-                "expirationDate": int(f"{item.expiry:%Y%m%d}"),
-                "ltd": int(f"{item.expiry:%Y%m%d}"),
-                "shortFuturesCutOff": int(f"{item.expiry:%Y%m%d}"),
-                "longFuturesCutOff": int(f"{item.expiry:%Y%m%d}"),
-            }
-            for item in call.sim.market.by_symbol(symbol)
-            if item.sec_type == "FUT"
-        ]
-    return answer
+def increment_rules(item: Instrument) -> list[dict[str, float]]:
+    """From which price on, which increment."""
+    return [{"lowerEdge": float(edge), "increment": float(increment)} for edge, increment in item.increments]
 
 
-def _secdef_row(item: Instrument) -> dict[str, Any]:
+def _secdef_row(call: Call, item: Instrument) -> dict[str, Any]:
     expiry = f"{item.expiry:%Y%m%d}" if item.expiry else None
     return {
         "conid": item.conid,
@@ -147,10 +130,10 @@ def _secdef_row(item: Instrument) -> dict[str, Any]:
         "undConid": item.underlying,
         "multiplier": float(item.multiplier if item.underlying else 0),
         "type": item.kind,
-        "hasOptions": item.sec_type == "STK",
+        "hasOptions": call.sim.market.chains.has(item.conid),
         "fullName": item.description,
         "isUS": item.is_us,
-        "incrementRules": [{"lowerEdge": 0.0, "increment": float(item.tick)}],
+        "incrementRules": increment_rules(item),
         "isEventContract": False,
         "listingExchange": item.exchange,
         "countryCode": "US",
@@ -163,7 +146,7 @@ def _secdef(call: Call) -> Any:
     if not conids or len(conids) > MAX_SECDEF:
         raise Problem(400, "Bad Request: conids")
     known = call.sim.market.instruments
-    return {"secdef": [_secdef_row(known[int(text)]) for text in conids if text.isdigit() and int(text) in known]}
+    return {"secdef": [_secdef_row(call, known[int(text)]) for text in conids if text.isdigit() and int(text) in known]}
 
 
 def _info_row(item: Instrument) -> dict[str, Any]:
@@ -200,7 +183,8 @@ def _info_row(item: Instrument) -> dict[str, Any]:
 
 
 def _rules(call: Call, item: Instrument) -> dict[str, Any]:
-    last = float(call.sim.market.walks[item.conid].last_price)
+    walk = call.sim.market.walks[item.conid]
+    last = float(walk.last_price)
     return {
         "algoEligible": item.sec_type == "STK",
         "allOrNoneEligible": True,
@@ -219,10 +203,10 @@ def _rules(call: Call, item: Instrument) -> dict[str, Any]:
         "displaySize": None,
         "cashCcy": item.currency,
         "hasSecondary": True,
-        "increment": float(item.tick),
+        "increment": float(item.tick * walk.grain),
         "incrementDigits": item.decimals,
         "negativeCapable": False,
-        "incrementRules": [{"lowerEdge": 0.0, "increment": float(item.tick)}],
+        "incrementRules": increment_rules(item),
     }
 
 
@@ -237,28 +221,6 @@ def _info_and_rules(call: Call) -> Any:
 
 def _contract_rules(call: Call) -> Any:
     return _rules(call, call.sim.market.instruments[call.conid(str(call.object().get("conid")))])
-
-
-def _schedule(call: Call) -> Any:
-    """The exchange's sessions in wall seconds, so that a client sees them where its own clock is."""
-    item = call.sim.market.instruments[call.conid(call.query.get("conid"))]
-    time = call.sim.time
-    zone = ZoneInfo(time.zone_name(item.venue.zone))
-    days: dict[str, Any] = {}
-    for session in item.venue.following_sessions(time.now(), SCHEDULE_DAYS):
-        opening, closing = int(time.to_wall(session.liquid_open)), int(time.to_wall(session.liquid_close))
-        day = datetime.fromtimestamp(closing, UTC).astimezone(zone)
-        days[f"{day:%Y%m%d}"] = {
-            "liquid_hours": [{"opening": opening, "closing": closing}],
-            "extended_hours": [
-                {
-                    "cancel_daily_orders": True,
-                    "opening": int(time.to_wall(session.extended_open)),
-                    "closing": int(time.to_wall(session.extended_close)),
-                }
-            ],
-        }
-    return {"exchange_time_zone": zone.key, "schedules": days}
 
 
 def _pairs(call: Call) -> Any:
@@ -287,12 +249,12 @@ def _exchange_rate(call: Call) -> Any:
 ROUTES = [
     get_or_post("/iserver/secdef/search", _search),
     get("/trsrv/stocks", _stocks),
-    get("/trsrv/futures", _futures),
     get("/trsrv/secdef", _secdef),
     get("/iserver/contract/{conid}/info", _info),
     get("/iserver/contract/{conid}/info-and-rules", _info_and_rules),
     post("/iserver/contract/rules", _contract_rules),
-    get("/contract/trading-schedule", _schedule),
     get("/iserver/currency/pairs", _pairs),
     get("/iserver/exchangerate", _exchange_rate),
+    *derivatives.ROUTES,
+    *schedules.ROUTES,
 ]

@@ -9,6 +9,7 @@ from ibkr_tui.sim.calls import Call, Problem, get, post
 from ibkr_tui.sim.figures import amounts, ledger, words
 from ibkr_tui.sim.instruments import Instrument
 from ibkr_tui.sim.portfolio import Holding, Portfolio
+from ibkr_tui.sim.rest.contracts import increment_rules
 from ibkr_tui.sim.text import number, plain
 
 DOCUMENTED_PAGE = 100
@@ -111,9 +112,9 @@ def _row(call: Call, book: Portfolio, item: Instrument, holding: Holding) -> dic
         "undSym": symbol if derivative else None,
         "fullName": item.description,
         "pageSize": DOCUMENTED_PAGE,
-        "hasOptions": item.sec_type == "STK",
+        "hasOptions": call.sim.market.chains.has(item.conid),
         "isUS": item.is_us,
-        "incrementRules": [{"lowerEdge": 0.0, "increment": float(item.tick)}],
+        "incrementRules": increment_rules(item),
         "displayRule": {
             "magnification": 0,
             "displayRuleStep": [{"decimalDigits": item.decimals, "lowerEdge": 0.0, "wholeDigits": 4}],
