@@ -102,7 +102,7 @@ class AccountScreen(Page):
         state = self.state
         moments, span = self.day.moments, self.day.span
         parts: list[str | tuple[str, str]] = ["P&L of the day"]
-        if moments and span is not None:
+        if moments and span is not None and self.size.width >= 100:
             parts.append((f" · low {figures.signed(span[0], 0)} · high {figures.signed(span[1], 0)}", "$muted"))
         self.day_chart.entitle(Content.assemble(*parts))
         if len(moments) < 2 or span is None:

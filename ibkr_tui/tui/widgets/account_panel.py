@@ -17,6 +17,8 @@ from ibkr_tui.tui.widgets.painted import Painted
 from ibkr_tui.tui.widgets.spans import Row
 
 _LABEL: Final = 15
+_BAR_LABEL: Final = 12
+_NOTE: Final = 13
 _NEAR: Final = Decimal("0.80")
 _OVER: Final = Decimal("0.95")
 _MOST_BAR: Final = 30
@@ -40,7 +42,7 @@ class AccountPanel(Painted):
             self._amount("Available", account.available_funds, plain, width),
             self._amount("Buying power", account.buying_power, plain, width),
         ]
-        if height >= 13:
+        if height >= 12:
             rows.append(self._amount("Excess", account.excess_liquidity, plain, width))
             rows.append(self._amount("Positions", account.gross_position_value, plain, width))
             rows.append([])
@@ -91,12 +93,11 @@ class AccountPanel(Painted):
         ink = palette.danger if grave else palette.warn if near else palette.accent
         if not self.state.feed.is_live:
             ink = palette.stale
-        note = 16
-        room = max(4, min(_MOST_BAR, width - _LABEL - note - 3))
+        room = max(4, min(_MOST_BAR, width - _BAR_LABEL - _NOTE - 4))
         filled = bar(min(share or Decimal(0), Decimal(1)), room)
         mark = "! " if near else "  "
         return [
-            Segment(" " + figures.left(label, _LABEL), palette.muted),
+            Segment(" " + figures.left(label, _BAR_LABEL), palette.muted),
             Segment(filled, ink),
             Segment("·" * (room - len(filled)), palette.muted),
             Segment(" " + mark, ink),

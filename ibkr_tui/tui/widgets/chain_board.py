@@ -268,11 +268,8 @@ class ChainBoard(Board):
         if event.key in {"left", "right"}:
             event.stop()
             self.turn(CALL if event.key == "left" else PUT)
-            return
-        super().on_key(event)
 
     def on_click(self, event: events.Click) -> None:
-        super().on_click(event)
         offset = event.get_content_offset(self)
         if offset is not None and self.keys:
             self.turn(CALL if offset.x < self.content_size.width // 2 else PUT)

@@ -30,7 +30,7 @@ _COLUMNS: tuple[_Column, ...] = (
     ("Dividends", "dividends", 2, True),
 )
 _NAME = 5
-_ROOM = 10
+_ROOM = 9
 
 
 class LedgerBoard(Board):
@@ -47,7 +47,7 @@ class LedgerBoard(Board):
         self.paint()
 
     def _columns(self, width: int) -> tuple[_Column, ...]:
-        return _COLUMNS[: max(1, (width - _NAME - 1) // (_ROOM + 1))]
+        return _COLUMNS[: max(1, (width - _NAME) // (_ROOM + 1))]
 
     def header(self, width: int) -> Row:
         heads = "".join(" " + figures.right(head, _ROOM) for head, *_ in self._columns(width))

@@ -1,9 +1,10 @@
-"""A curve over time with its axis, above and below a base line in the colours of profit and loss."""
+"""A course over time with its axis: an area above and below a base line, in the colours of profit and loss."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import groupby
 from textwrap import wrap
 
 import msgspec
@@ -12,7 +13,7 @@ from rich.style import Style
 
 from ibkr_tui.tui import figures
 from ibkr_tui.tui.widgets import candles
-from ibkr_tui.tui.widgets.braille import curve
+from ibkr_tui.tui.widgets.area import Cell, Fill, area, ground
 from ibkr_tui.tui.widgets.painted import Painted
 from ibkr_tui.tui.widgets.spans import Row
 
@@ -40,12 +41,12 @@ class LineChart(Painted):
         self._says = ""
 
     def draw(self, drawing: Drawing) -> None:
-        """This curve."""
+        """This course."""
         self._drawing, self._says = drawing, ""
         self.paint()
 
     def say(self, words: str) -> None:
-        """No curve, and why."""
+        """No course, and why."""
         self._drawing, self._says = None, words
         self.paint()
 
@@ -62,28 +63,22 @@ class LineChart(Painted):
 
     def _picture(self, drawing: Drawing, known: Sequence[Decimal], width: int, tall: int) -> list[Row]:
         palette = self.palette
-        low, high = min(*known, drawing.base), max(*known, drawing.base)
-        if low == high:
-            pad = Decimal(1).scaleb(-drawing.decimals)
-            low, high = low - pad, high + pad
-        scale = candles.Scale(low, high, tall)
-        labels = {row: drawing.shown(value) for row, value in candles.price_ticks(scale, drawing.decimals).items()}
+        scale = ground(known, drawing.base, tall)
+        wanted = candles.price_ticks(candles.Scale(scale.low, scale.high, tall), drawing.decimals).values()
+        labels = {scale.row(value): drawing.shown(value) for value in wanted if scale.low <= value <= scale.high}
+        profit = known[-1] - drawing.base
         last = scale.row(known[-1])
         labels[last] = drawing.shown(known[-1])
         axis = max(len(label) for label in labels.values()) + 2
         room = width - axis - 1
         if room < 8:
             return [[Segment(" too small for a chart", palette.muted)]]
-        lines = curve(drawing.values, room, tall, low, high)
-        ground = scale.row(drawing.base)
         rows: list[Row] = []
-        for y, line in enumerate(lines):
+        for y, line in enumerate(area(drawing.values, room, scale)):
             mark = "◂" if y == last else "┤" if y in labels else "│"
-            ink = self._ink(known[-1] - drawing.base) if y == last else palette.muted
+            ink = self._ink(profit) if y == last else palette.muted
             label = Segment(figures.right(labels.get(y, ""), axis - 1), ink)
-            rows.append(
-                [Segment(" "), *self._line(line, y, ground, known[-1] - drawing.base), Segment(mark, ink), label]
-            )
+            rows.append([Segment(" "), *self._line(line), Segment(mark, ink), label])
         gap = room - len(drawing.first) - len(drawing.last)
         under = drawing.first + " " * gap + drawing.last if gap >= 2 else figures.right(drawing.last, room)
         return [*rows, [Segment(" " + under, palette.muted)]]
@@ -91,15 +86,11 @@ class LineChart(Painted):
     def _ink(self, profit: Decimal) -> Style:
         return self.palette.change(profit) if self.state.feed.is_live else self.palette.stale
 
-    def _line(self, line: str, y: int, ground: int, profit: Decimal) -> list[Segment]:
-        """One line of the curve; the base line is dotted behind it."""
-        if y != ground:
-            return [Segment(line, self._ink(Decimal(ground - y)))]
-        cells: list[Segment] = []
-        for char in line:
-            shown, ink = ("┄", self.palette.muted) if char == " " else (char, self._ink(profit))
-            if cells and cells[-1].style is ink:
-                cells[-1] = Segment(cells[-1].text + shown, ink)
-            else:
-                cells.append(Segment(shown, ink))
-        return cells
+    def _line(self, line: Sequence[Cell]) -> list[Segment]:
+        """One line of the area, neighbours of one style in one run."""
+        up, down = self._ink(Decimal(1)), self._ink(Decimal(-1))
+        inks = {Fill.EMPTY: self.palette.muted, Fill.UP: up, Fill.DOWN: down, Fill.HUNG: down + Style(reverse=True)}
+        return [
+            Segment("".join(glyph for glyph, _ in run), inks[fill])
+            for fill, run in groupby(line, key=lambda cell: cell[1])
+        ]
