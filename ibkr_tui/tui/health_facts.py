@@ -105,7 +105,7 @@ def verdict(state: DeskState) -> Verdict:
     sentence = _sentence(told) if told else _sentence(meaning)
     if health.code:
         sentence += f" ({clean(health.code, limit=60)})"
-    return Verdict(tone, words, sentence, _since(health.session_since, state.clock.now()))
+    return Verdict(tone, words, sentence, _since(health.session_since, state.now()))
 
 
 def groups(state: DeskState, latencies: Latencies) -> list[Group]:
@@ -113,7 +113,7 @@ def groups(state: DeskState, latencies: Latencies) -> list[Group]:
     health = state.health
     if health is None:
         return []
-    now = state.clock.now()
+    now = state.now()
     return [
         _session(health, now),
         _token(health, now),
@@ -121,7 +121,7 @@ def groups(state: DeskState, latencies: Latencies) -> list[Group]:
         _api(health, latencies),
         _market(health.market, state),
         _orders(health, state),
-        _journal(health),
+        _journal(health, now),
         _keys(health),
         _core(health, now),
     ]
@@ -140,9 +140,10 @@ def _since(at: datetime | None, now: datetime) -> str:
 
 
 def moment(at: datetime, now: datetime) -> str:
-    """A time of day, with its weekday when it is not today's, with its date when it is a week away."""
-    local, today = at.astimezone(), now.astimezone()
-    days = abs((local.date() - today.date()).days)
+    """A time of day in the zone of `now`, with its weekday when it is not today's, with its date when it is a week
+    away."""
+    local = at.astimezone(now.tzinfo)
+    days = abs((local.date() - now.date()).days)
     return f"{local:%H:%M:%S}" if days == 0 else f"{local:%a %H:%M}" if days < 7 else f"{local:%d %b %H:%M}"
 
 
@@ -270,15 +271,16 @@ def _orders(health: Health, state: DeskState) -> Group:
     )  # fmt: skip
 
 
-def _journal(health: Health) -> Group:
+def _journal(health: Health, now: datetime) -> Group:
     if health.journal_failure:
         return Group("Journal", Tone.BAD, "fails", (Fact("why", clean(health.journal_failure), 1, Tone.BAD),))
     written = health.journal_committed_at
+    last = "none in this run" if written is None else f"{written.astimezone(now.tzinfo):%H:%M:%S}"
     return Group(
         "Journal", Tone.GOOD, "sound",
         _known(
             Fact("rows", f"{health.journal_rows:,}"),
-            Fact("last", f"{written.astimezone():%H:%M:%S}" if written is not None else "none in this run", 2),
+            Fact("last", last, 2),
             _PLACES.get(health.journal_place),
         ),
     )  # fmt: skip

@@ -250,3 +250,15 @@ async def test_a_penalty_and_the_requests_are_shown(drive: Any, scene: Any) -> N
         desk.feed.rows("health", {"paper": scene.whole_health(**busy, blocked_for=600)})
         await desk.frame()
         assert "only cancels for 10m" in desk.text
+
+
+async def test_moments_are_told_in_the_market_s_zone(drive: Any, scene: Any) -> None:
+    async with drive(size=(120, 40)) as desk:
+        row = scene.whole_health(journal_committed_at=NOW - timedelta(hours=1), token_minted_at=NOW)
+        desk.feed.rows("health", {"paper": row})
+        desk.feed.event(Event(NOW - timedelta(minutes=42, seconds=10), "the stream was lost", Severity.WARNING))
+        await desk.press("8")
+        await desk.frame()
+        assert "10:42:10" in desk.line("minted")  # 15:42:10 UTC in New York
+        assert "09:42:10" in desk.text
+        assert "10:00:00" in desk.line("the stream was lost")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -34,6 +35,7 @@ class Line(msgspec.Struct, frozen=True):
     """A working order: the row of its price."""
 
     row: int
+    price: Decimal
     order: Order
 
 
@@ -61,5 +63,5 @@ def order_lines(orders: Iterable[Order], scale: Scale) -> list[Line]:
     for order in orders:
         price = order_price(order)
         if price is not None and scale.low <= price <= scale.high:
-            lines.append(Line(scale.row(price), order))
+            lines.append(Line(scale.row(price), price, order))
     return lines

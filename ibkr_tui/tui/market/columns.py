@@ -117,7 +117,7 @@ class Layout(msgspec.Struct, frozen=True):
 
 def layout(chosen: Sequence[str], width: int) -> Layout:
     """The chosen columns that fit `width` cells, the first ones first; prices narrow before a column goes."""
-    mark = 7 if width < 96 else 24
+    mark = 7 if width < 96 else 25
     price = 8 if width < 60 else 9 if width < 90 else 10
     left = width - mark - 1 - 8
     fitting: list[tuple[Column, int]] = []

@@ -271,14 +271,15 @@ class Chart(Painted):
         own = self._own(scale)
         rows = []
         for y in range(tall):
-            across = palette.muted if y == line else own.get(y)
+            across = palette.muted if y == line else own[y][0] if y in own else None
             glyphs = [column[y] for column in columns]
             cells = self._candle_row(glyphs, inks, step, room, across=across, over=over.get(y, {}))
             mark = self._axis(labels.get(y, ""), axis)
             if y == line:
                 mark = self._last(last, places, axis, live=live)
             elif y in own:
-                mark = [Segment("◂", own[y]), Segment(figures.right(labels.get(y, "order"), axis - 1), own[y])]
+                ink, price = own[y]
+                mark = [Segment("◂", ink), Segment(figures.right(figures.number(price, places), axis - 1), ink)]
             rows.append([Segment(" "), *cells, *mark])
         if has_volume:
             blocks = candles.volume_blocks(bars)
@@ -288,13 +289,13 @@ class Chart(Painted):
             rows.append([Segment(" "), *self._candle_row(blocks, muted, step, room), label])
         return [*rows, self._times(bars, step, room, axis)]
 
-    def _own(self, scale: candles.Scale) -> dict[int, Style]:
-        """Rows of own working orders, in the colour of their side."""
+    def _own(self, scale: candles.Scale) -> dict[int, tuple[Style, Decimal]]:
+        """Rows of own working orders with their price, in the colour of their side."""
         conid = self.state.chosen.conid
         orders = [order for order in self.state.open_orders() if order.conid == conid]
         trusted = self.state.feed.is_live
         return {
-            line.row: self.palette.side(line.order.side is Side.BUY) if trusted else self.palette.stale
+            line.row: (self.palette.side(line.order.side is Side.BUY) if trusted else self.palette.stale, line.price)
             for line in order_lines(orders, scale)
         }
 

@@ -162,7 +162,7 @@ class HealthPanel(Painted):
 
     def _troubles(self, width: int, height: int) -> list[Row]:
         """The last events that were no good news, if there is room for one."""
-        now = self.state.clock.now()
+        now = self.state.now()
         found = list(troubles(self.state, min(_TROUBLES, height - 1)))
         if height < 2:
             return []

@@ -257,24 +257,26 @@ class Ladder(Painted, can_focus=True):
     def _bid(self, rung: Rung, room: int, most: Decimal, *, live: bool) -> list[Segment]:
         if rung.bid is None:
             return [Segment(" " * room)]
-        ink = self.palette.buy if live else self.palette.stale
-        size = figures.right(figures.compact(rung.bid), min(6, room))
-        drawn = _bar(rung.cum, most, room - len(size) - 1)
+        palette = self.palette
+        size = figures.right(_amount(rung.bid), min(6, room))
+        left = room - len(size)
+        drawn = _bar_leftward(rung.cum, most, left - 1)
         return [
-            Segment(size, self.palette.text if live else self.palette.stale),
-            Segment(" " + drawn.rjust(room - len(size) - 1), ink),
+            Segment(size, palette.text if live else palette.stale),
+            Segment(figures.right(drawn, left), palette.buy if live else palette.stale),
         ]
 
     def _ask(self, rung: Rung, room: int, most: Decimal, *, live: bool, last: Quote | None) -> list[Segment]:
         palette = self.palette
         if rung.ask is None:
-            words = f"last {figures.compact(last.last_size)}" if last is not None and last.last_size else ""
+            words = f"last {_amount(last.last_size)}" if last is not None and last.last_size else ""
             return [Segment(figures.left(" " + words, room), palette.muted if live else palette.stale)]
-        size = figures.right(figures.compact(rung.ask), min(6, room))
-        drawn = figures.left(_bar(rung.cum, most, room - len(size) - 1), room - len(size) - 1)
+        size = figures.right(_amount(rung.ask), min(6, room))
+        left = room - len(size)
+        drawn = " " + _bar(rung.cum, most, left - 1)
         return [
             Segment(size, palette.text if live else palette.stale),
-            Segment(" " + drawn, palette.sell if live else palette.stale),
+            Segment(figures.left(drawn, left), palette.sell if live else palette.stale),
         ]
 
     @property
@@ -291,7 +293,8 @@ class Ladder(Painted, can_focus=True):
         parts: list[str | tuple[str, str]] = ["Ladder ", (name, "bold")]
         if self._top is not None:
             width = increment_at(self.steps, self._top) * self.group
-            parts.append((f" · {'centred' if self.follows else 'held'} · tick {figures.quantity(width)}", "$muted"))
+            held = "" if self.follows else "held · "
+            parts.append((f" · {held}tick {figures.quantity(width)}", "$muted"))
         mark = state.mark(quote)
         if not mark.is_live:
             parts.append((f" · {mark.word}", "$warn"))
@@ -373,5 +376,19 @@ def _best(price: Decimal | None, size: Decimal | None) -> tuple[DepthLevel, ...]
     return () if price is None else (DepthLevel(price, size if size is not None else Decimal(0)),)
 
 
+def _amount(size: Decimal) -> str:
+    """`1,200` where it fits six cells, else `12.3K`."""
+    whole = figures.quantity(size)
+    return whole if len(whole) <= 5 else figures.compact(size)
+
+
 def _bar(cum: Decimal | None, most: Decimal, room: int) -> str:
     return bar(cum / most, room).rstrip() if cum is not None and most > 0 and room > 0 else ""
+
+
+def _bar_leftward(cum: Decimal | None, most: Decimal, room: int) -> str:
+    """A bar that grows to the left, to half a cell: characters have no finer right-hand blocks."""
+    if cum is None or most <= 0 or room <= 0:
+        return ""
+    halves = max(1, int(cum / most * room * 2))
+    return "▐" * (halves % 2) + "█" * (halves // 2)

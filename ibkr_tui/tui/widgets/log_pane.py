@@ -98,7 +98,7 @@ class LogPane(Painted, can_focus=True):
             record.level, palette.text
         )
         head: Row = [
-            Segment(f" {figures.left(moment(record.at, self.state.clock.now()), 9)} ", palette.muted),
+            Segment(f" {figures.left(moment(record.at, self.state.now()), 9)} ", palette.muted),
             Segment(_SIGNS[record.level] + " ", ink),
         ]
         if width >= _SOURCE_FROM:

@@ -32,6 +32,7 @@ class Painted(Widget):
         super().__init__(id=id, classes=classes)
         self._rows: list[Row] = []
         self._strips: dict[int, Strip] = {}
+        self._bases: dict[int, Style] = {}
         self._base: Style | None = None
 
     @property
@@ -58,7 +59,10 @@ class Painted(Widget):
         for y in range(height):
             old = self._rows[y] if y < len(self._rows) else []
             new = fresh[y] if y < len(fresh) else []
-            spot = damage(old, new, width)
+            base = self.line_base(y)
+            # Another background, as where a cursor was or is, damages a line from end to end.
+            spot = damage(old, new, width) if self._bases.get(y, base) == base else (0, width)
+            self._bases[y] = base
             if spot is not None:
                 self._strips.pop(y, None)
                 regions.append(Region(spot[0], y, spot[1], 1))
@@ -76,6 +80,7 @@ class Painted(Widget):
         """Everything anew: another size or another theme."""
         self._rows = []
         self._strips.clear()
+        self._bases.clear()
         self._base = None
         self.paint()
         self.refresh()
