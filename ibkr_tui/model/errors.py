@@ -26,6 +26,19 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "IBKR_KEY_INVALID": ErrorKind(
         False, "Use the unencrypted RSA-2048 PEM made for this consumer key, readable by you only (chmod 600)."
     ),
+    "KEY_STORE_UNUSABLE": ErrorKind(
+        False, "Make room on the disk of the key store, and make it yours and writable; then do it again."
+    ),
+    "TOKEN_INVALID": ErrorKind(False, "Copy the value from IBKR's portal again, whole."),
+    "ROTATION_BUSY": ErrorKind(True, "Wait until the other program is done, or end it."),
+    "ROTATION_NOT_STARTED": ErrorKind(False, "Begin with `ibkr-tui rotate start`; see `ibkr-tui rotate status`."),
+    "ROTATION_EXPIRED": ErrorKind(
+        False, "Give it another day with `ibkr-tui rotate start --renew`, or drop it with `ibkr-tui rotate abort`."
+    ),
+    "ROTATION_BLOCKED": ErrorKind(True, "Settle or cancel those orders, then confirm again; nothing has changed yet."),
+    "IBKR_ROTATION_VALIDATION_FAILED": ErrorKind(
+        True, "`ibkr-tui rotate confirm` tries again with what was entered; `ibkr-tui rotate abort` drops it."
+    ),
     "IBKR_CONSUMER_REVOKED": ErrorKind(
         False,
         "A new consumer key can take a day to become active; an older one was revoked: register it again.",

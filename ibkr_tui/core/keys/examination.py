@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ibkr_tui.core.keys.client_keys import load_client_keys
-from ibkr_tui.core.keys.pem import load_key, parse_dh_hex, parse_dh_parameters, read_private
 from ibkr_tui.core.keys.key_set import key_files, load_key_set, read_credentials_file
+from ibkr_tui.core.keys.pem import load_key, parse_dh_hex, parse_dh_parameters, read_private
 from ibkr_tui.core.settings import Profile
 
 _GROUP_FILE = "Diffie-Hellman file"

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ibkr_tui.core.environment import EnvironmentCredentials
+from ibkr_tui.core.keys.manifest import MANIFEST, verified
 from ibkr_tui.core.keys.pem import check_dh, load_key, parse_dh_hex, parse_dh_parameters, read_private
 from ibkr_tui.core.keys.sealed import open_secret
 from ibkr_tui.core.paths import expand
@@ -158,15 +159,25 @@ def _from_store(store: Path) -> KeySet:
     current = store / "current"
     if not current.is_dir():
         raise BrokerError("IBKR_KEY_NOT_FOUND", f"the key store {store} has no current version")
-    path = current / "credentials.toml"
+    return load_version(current)
+
+
+def load_version(place: Path) -> KeySet:
+    """The set in one version's directory. Raises IBKR_KEY_NOT_FOUND or IBKR_KEY_INVALID.
+
+    One that was written here has a manifest, and is only used as it was written; one made by hand has none.
+    """
+    if (place / MANIFEST).exists():
+        verified(place.resolve())
+    path = place / "credentials.toml"
     try:
         raw: dict[str, Any] = tomllib.loads(read_private(path, "credentials file").decode())
         found = msgspec.convert(raw, StoredCredentials)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise _unreadable(path, error) from None
-    parameters = current / "dhparam.pem"
+    parameters = place / "dhparam.pem"
     group = parse_dh_parameters(read_private(parameters, "Diffie-Hellman file"), parameters)
-    return _key_set(path, found, current / "signature.pem", current / "encryption.pem", group)
+    return _key_set(path, found, place / "signature.pem", place / "encryption.pem", group)
 
 
 def _key_set(
