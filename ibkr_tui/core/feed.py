@@ -13,7 +13,7 @@ from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.portfolio.pnl import PnlBoard
-from ibkr_tui.model.text import clean_html
+from ibkr_tui.model.text import sentence
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Feed:
         for row in args if isinstance(args, list) else [args]:
             said = row.get("text") or row.get("message") if isinstance(row, Mapping) else None
             if isinstance(said, str) and said.strip():
-                self._tell(clean_html(said, limit=300, lines=False))
+                self._tell(sentence(said, limit=300))
 
 
 def _conid(target: str) -> int:

@@ -15,6 +15,7 @@ from typing import Final
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 _TAG: Final = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]{0,10}(?:\s[^<>]{0,200})?/?>")
 _RUN: Final = re.compile(r" {2,}")
+_BLANKS: Final = re.compile(r"[ \u00a0]{2,}")
 _SPACES: Final = {"\n", "\r", "\t", "\v", "\f", "\x85", "\u2028", "\u2029"}
 _MOST_MARKS: Final = 2
 
@@ -51,3 +52,8 @@ def clean_html(text: str, *, limit: int = 1000, lines: bool = True) -> str:
     """A broker's sentence: HTML tags dropped and entities read (reference 4 and 4.6), then cleaned."""
     words = html.unescape(_TAG.sub(" ", text[: limit * 8]))
     return clean(_RUN.sub(" ", words), limit=limit, lines=lines)
+
+
+def sentence(text: str, *, limit: int = 500) -> str:
+    """A broker's words in one line: without tags, line ends and the runs of blanks they leave."""
+    return _BLANKS.sub(" ", clean_html(text, limit=limit, lines=False))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ibkr_tui.model.text import clean, clean_html
+from ibkr_tui.model.text import clean, clean_html, sentence
 
 _REGISTERED: Final = re.compile(r"already registered", re.IGNORECASE)
 _NOT_CONFIRMED: Final = re.compile(r"^\s*order not confirmed", re.IGNORECASE)
@@ -44,11 +44,12 @@ _CONCERNS: Final = (
 
 
 class AcceptedRow(msgspec.Struct, frozen=True):
-    """One order the broker took."""
+    """One order the broker took. `parent_id` is the id of the order it waits for, where the broker says so."""
 
     order_id: str
     status: str
     local_order_id: str = ""
+    parent_id: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -79,6 +80,14 @@ class Refused(msgspec.Struct, frozen=True):
     declined: bool = False
 
 
+class Partly(msgspec.Struct, frozen=True):
+    """Of several orders each got its own answer: taken, asked about, refused in these words."""
+
+    rows: tuple[AcceptedRow, ...]
+    asked: tuple[Asked, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
 class Registered(msgspec.Struct, frozen=True):
     """The broker has an order of this cOID already: accepted, not seen yet."""
 
@@ -93,11 +102,11 @@ class Unclear(msgspec.Struct, frozen=True):
     body_start: str = ""
 
 
-Outcome = Accepted | Questions | Refused | Registered | Unclear
+Outcome = Accepted | Questions | Refused | Partly | Registered | Unclear
 
 
-def classify(status: int, body: bytes, *, coid: str, reply: bool = False) -> Outcome:
-    """The meaning of an answer to a placement, or with `reply` to an answered question."""
+def classify(status: int, body: bytes, *, coid: str, reply: bool = False, orders: int = 1) -> Outcome:
+    """The meaning of an answer to a placement of so many orders, or with `reply` to an answered question."""
     if status >= 500 or status in {401, 403, 408, 410, 411, 429}:
         return _unclear(f"HTTP {status}", body)
     try:
@@ -107,7 +116,7 @@ def classify(status: int, body: bytes, *, coid: str, reply: bool = False) -> Out
     if isinstance(data, dict):
         return _object(status, data, body, reply)
     if isinstance(data, list) and status == 200 and data and all(isinstance(row, dict) for row in data):
-        return _rows(data, body, coid)
+        return _rows(data, body, coid, orders)
     return _unclear(f"HTTP {status} of an unknown shape", body)
 
 
@@ -124,9 +133,9 @@ def concern_of(text: str) -> Concern | None:
 def _object(status: int, data: dict[str, Any], body: bytes, reply: bool) -> Outcome:
     error = data.get("error")
     if isinstance(error, str) and error.strip():
-        return _error(status, clean_html(error, limit=500), body, reply)
+        return _error(status, sentence(error, limit=500), body, reply)
     if status == 200 and "reqId" in data and isinstance(data.get("text"), str):
-        return _refused(clean_html(data["text"], limit=500))
+        return _refused(sentence(data["text"], limit=500))
     return _unclear(f"HTTP {status} of an unknown shape", body)
 
 
@@ -146,7 +155,7 @@ def _refused(text: str) -> Refused:
     return Refused(text, concern_of(text))
 
 
-def _rows(data: list[dict[str, Any]], body: bytes, coid: str) -> Outcome:
+def _rows(data: list[dict[str, Any]], body: bytes, coid: str, orders: int) -> Outcome:
     taken: list[AcceptedRow] = []
     asked: list[Asked] = []
     failed: list[str] = []
@@ -156,23 +165,26 @@ def _rows(data: list[dict[str, Any]], body: bytes, coid: str) -> Outcome:
             number = str(order_id).strip()
             if number.isascii() and number.isdigit() and int(number) > 0:
                 local = clean(str(row.get("local_order_id") or ""), limit=64)
-                taken.append(AcceptedRow(number, clean(str(row.get("order_status") or ""), limit=40), local))
+                status = clean(str(row.get("order_status") or ""), limit=40)
+                taken.append(AcceptedRow(number, status, local, clean(str(row.get("parent_order_id") or ""), limit=20)))
             elif number == "-1":
                 words = row.get("text") or row.get("warning_message") or row.get("order_status") or "failed"
-                failed.append(clean_html(str(words), limit=500))
+                failed.append(sentence(str(words), limit=500))
         elif (question := _question(row)) is not None:
             asked.append(question)
     if len(taken) + len(asked) + len(failed) != len(data):
         return _unclear("an answer of an unknown shape", body)
-    if taken and not asked and not failed:
-        if len(data) == 1 and taken[0].local_order_id not in {"", coid}:
-            return _unclear("the broker answered with another order's id", body)
-        return Accepted(tuple(taken))
-    if asked and not taken and not failed:
+    if sum(map(bool, (taken, asked, failed))) > 1:
+        if orders == 1:
+            return _unclear("the broker took a part and refused a part", body)
+        return Partly(tuple(taken), tuple(asked), tuple(failed))
+    if asked:
         return Questions(tuple(asked))
-    if failed and not taken and not asked:
-        return _refused(" · ".join(failed))
-    return _unclear("the broker took a part and refused a part", body)
+    if failed:
+        return _refused(" · ".join(dict.fromkeys(failed)))
+    if len(data) == orders == 1 and taken[0].local_order_id not in {"", coid}:
+        return _unclear("the broker answered with another order's id", body)
+    return Accepted(tuple(taken))
 
 
 def _question(row: dict[str, Any]) -> Asked | None:

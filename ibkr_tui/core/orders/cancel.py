@@ -18,7 +18,7 @@ from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.orders import Order, OrderState
-from ibkr_tui.model.text import clean, clean_html
+from ibkr_tui.model.text import clean, sentence
 
 _NO_SUCH: Final = re.compile(r"doesn.t exist|not exist|not found", re.IGNORECASE)
 _OVER: Final = re.compile(r"inactive|already (cancel|fill)|filled|cannot be cancel", re.IGNORECASE)
@@ -107,4 +107,4 @@ def _error(answer: Answer) -> str:
     except msgspec.DecodeError:
         return ""
     error = data.get("error") if isinstance(data, dict) else None
-    return clean_html(error, limit=300) if isinstance(error, str) else ""
+    return sentence(error, limit=300) if isinstance(error, str) else ""

@@ -7,52 +7,42 @@ cOID, which the broker gives back as `order_ref`; one placed elsewhere by the br
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from ibkr_tui.core.journal.intents import Intent, IntentState
+from ibkr_tui.core.journal.intents import Intent
+from ibkr_tui.core.orders.followed import (
+    FOREIGN,
+    Amendment,
+    Followed,
+    followed_intent,
+    foreign_order,
+    ticket_of,
+)
+from ibkr_tui.core.orders.following import Following, OnChange
+from ibkr_tui.core.orders.lately import DAY, Lately
 from ibkr_tui.core.orders.transitions import next_state, state_of
 from ibkr_tui.core.orders.wire import OrderRow, order_row
 from ibkr_tui.model.clock import Clock
-from ibkr_tui.model.orders import Fill, Order, OrderState, Side
+from ibkr_tui.model.orders import Fill, Order, OrderState, OrderTicket, Side
 from ibkr_tui.model.table import Table
 
 VISIBLE_AFTER_END: Final = 600.0
-DECLARED_FOR: Final = 8 * 86400.0
-"""An order that was declared not sent is recognised so long: a later sighting raises an alarm."""
-FOREIGN: Final = "ib:"
+DECLARED_FOR: Final = 8 * DAY
+"""An order that was declared not sent, or rejected, is recognised so long: a later sighting raises an alarm."""
+AMEND_GRACE: Final = 10.0
+"""Seconds after a change in which rows may still tell of the order as it was."""
+_MOST_SPARSE: Final = 500
 
-OnChange = Callable[[Order | None, Order], None]
-"""Called with the order before (None when it is new) and after each change of its state or its fills."""
-
-
-class _Followed:
-    """One order and what is needed to judge the next thing said of it."""
-
-    __slots__ = (
-        "acknowledged", "cancel_asked", "cancel_on_sight", "declared", "ended", "executions", "order", "ours", "raw",
-        "sighted", "unknown_since",
-    )  # fmt: skip
-
-    def __init__(self, order: Order, *, ours: bool) -> None:
-        self.order = order
-        self.ours = ours
-        self.raw: dict[str, Any] = {}
-        self.sighted = False
-        self.acknowledged = False
-        self.cancel_asked: float | None = None
-        self.cancel_on_sight = False
-        self.declared = False
-        self.unknown_since = 0.0
-        self.ended: float | None = None
-        self.executions: dict[str, Fill] = {}
+__all__ = ["DECLARED_FOR", "FOREIGN", "VISIBLE_AFTER_END", "OrderBook"]
 
 
-class OrderBook:
+class OrderBook(Following):
     """Writes the `orders` table. `on_alarm` gets a sentence when the broker contradicts what is known."""
 
     def __init__(
@@ -63,54 +53,31 @@ class OrderBook:
         on_change: OnChange,
         on_alarm: Callable[[str, str], None],
     ) -> None:
-        self._table = table
+        super().__init__(table, clock, on_change, on_alarm)
         self._account = account
-        self._clock = clock
-        self._on_change = on_change
-        self._on_alarm = on_alarm
-        self._followed: dict[str, _Followed] = {}
-        self._keys: dict[str, str] = {}
-        self._sparse: dict[str, dict[str, Any]] = {}
-        self._gone: set[str] = set()
-        self.on_sight: Callable[[Order], None] = lambda order: None
-        """Called with an order that was to be cancelled on sight, when it is seen at work."""
+        self._sparse: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._gone = Lately(clock, seconds=2 * DAY, most=20_000)
+        self._past: dict[str, Intent] = {}
 
     def __iter__(self) -> Iterator[Order]:
         return iter([followed.order for followed in self._followed.values()])
 
     # what this core did
 
-    def begin(self, order: Order) -> None:
-        """An order of ours, about to be sent."""
-        self._put(_Followed(order, ours=True), None)
+    def begin(self, order: Order, ticket: OrderTicket | None = None, parent: str = "") -> None:
+        """An order of ours, about to be sent. `parent` is the key of the order that it follows."""
+        self._put(Followed(order, ours=True, ticket=ticket, parent=parent), None)
 
     def remember(self, intent: Intent) -> None:
-        """An order of an earlier run: its fate is unknown until it is sighted."""
-        worked = "it worked before the core stopped" if intent.order_id else "sent before the core stopped"
-        order = Order(
-            key=intent.coid,
-            account=intent.account,
-            conid=intent.conid,
-            symbol=intent.symbol,
-            description=intent.description,
-            side=intent.side,
-            order_type=intent.order_type,
-            qty=intent.qty,
-            state=OrderState.UNKNOWN,
-            coid=intent.coid,
-            order_id=intent.order_id,
-            limit_price=intent.limit_price,
-            tif=intent.tif,
-            text=f"{worked}; looking for it",
-            placed_at=intent.created_at,
-            since=self._clock.now(),
-        )
-        followed = _Followed(order, ours=True)
-        followed.acknowledged = bool(intent.order_id)
-        followed.cancel_on_sight = intent.state is IntentState.CANCEL_ON_SIGHT
+        """An order of an earlier run: its fate is unknown until it is sighted; or the end of one in a group at work."""
+        followed = followed_intent(intent, self._clock.now())
         if intent.order_id:
             self._keys[intent.order_id] = intent.coid
         self._put(followed, None)
+
+    def recall(self, intents: Iterable[Intent]) -> None:
+        """Orders of earlier runs that were never seen and are held for over: one that is seen yet raises an alarm."""
+        self._past.update({intent.coid: intent for intent in intents if intent.coid not in self._followed})
 
     def answered(self, coid: str, state: OrderState, *, order_id: str = "", status: str = "", text: str = "") -> Order:
         """What the answer to the POST proves. A sighting that came before it counts more, but for the broker's id."""
@@ -128,6 +95,41 @@ class OrderBook:
                 text = text or f"IBKR answered with “{status}”"
         self._change(followed, state=state, broker_status=status or before.broker_status, text=text)
         return followed.order
+
+    # changes of an order
+
+    def amend_asked(self, key: str, ticket: OrderTicket) -> None:
+        """A change of the order goes out."""
+        followed = self._followed[key]
+        followed.amending = Amendment(ticket, self._clock.monotonic())
+        self._change(followed, state=followed.order.state, text="a change is asked for")
+
+    def amended(self, key: str, status: str = "") -> Order:
+        """The broker took the change."""
+        followed = self._followed[key]
+        if followed.amending is not None:
+            self._restate(followed, followed.amending.ticket, status)
+        return followed.order
+
+    def amend_refused(self, key: str, text: str) -> Order:
+        """The order is what it was."""
+        followed = self._followed[key]
+        followed.amending = None
+        self._change(followed, state=followed.order.state, text=text)
+        return followed.order
+
+    def amend_lost(self, key: str, text: str) -> Order:
+        """Nobody knows whether the change was taken: what the broker's rows say of the order will tell."""
+        followed = self._followed[key]
+        if followed.amending is not None:
+            followed.amending = Amendment(followed.amending.ticket, self._clock.monotonic(), is_lost=True)
+            self._change(followed, state=followed.order.state, text=text)
+        return followed.order
+
+    def is_amending(self, key: str) -> bool:
+        """Whether a change of the order is on its way, or its fate open."""
+        followed = self._followed.get(key)
+        return followed is not None and followed.amending is not None
 
     def cancel_asked(self, key: str) -> Order:
         """A cancel request goes out: the order is being cancelled until the broker says how it ended."""
@@ -177,11 +179,14 @@ class OrderBook:
             return True
         raw = self._sparse.setdefault(sparse.order_id, {})
         raw.update(row)
+        if len(self._sparse) > _MOST_SPARSE:
+            self._sparse.popitem(last=False)
         whole = order_row(raw) or sparse
         followed = self._of_row(whole)
         if followed is None:
             return self._meet(whole, raw)
-        self._see(followed, whole, self._sparse.pop(whole.order_id))
+        self._see(followed, whole, raw)
+        self._sparse.pop(whole.order_id, None)
         return True
 
     def fill(self, fill: Fill) -> Fill | None:
@@ -191,9 +196,11 @@ class OrderBook:
         """
         if fill.account not in {"", self._account}:
             return None
-        followed = self._followed.get(fill.coid) or self._followed.get(self._keys.get(fill.order_id, ""))
+        followed = self._followed.get(self._keys.get(fill.order_id, "")) or self._followed.get(fill.coid)
         if followed is None or (followed.order.conid, followed.order.side) != (fill.conid, fill.side):
             return fill
+        if fill.order_id and followed.order.order_id not in {"", fill.order_id}:
+            return fill  # a child's, told under its parent's reference
         known = msgspec.structs.replace(fill, coid=followed.order.coid, account=self._account)
         if fill.execution_id in followed.executions:
             followed.executions[fill.execution_id] = known
@@ -218,6 +225,26 @@ class OrderBook:
         """The order of that cOID, broker's id or table key."""
         followed = self._followed.get(name) or self._followed.get(self._keys.get(name, ""))
         return followed.order if followed else None
+
+    def group(self, group_id: str) -> list[Order]:
+        """The legs of a group of ours, in the order in which they were sent."""
+        return [f.order for f in self._followed.values() if group_id and f.order.group_id == group_id]
+
+    def parent(self, key: str) -> Order | None:
+        """The order that this one follows, if any."""
+        followed = self._followed.get(key)
+        found = self._followed.get(followed.parent) if followed else None
+        return found.order if found else None
+
+    def ticket(self, key: str) -> OrderTicket | None:
+        """The whole order, as it would be said again; None where a part of it is not known."""
+        followed = self._followed.get(key)
+        return ticket_of(followed) if followed else None
+
+    @property
+    def unplaced(self) -> list[str]:
+        """The broker's ids of orders of ours of which it is not known which leg they are."""
+        return list(self._claims)
 
     def unresolved(self) -> list[Order]:
         """Orders whose fate nothing has proven: they are looked for."""
@@ -250,20 +277,27 @@ class OrderBook:
         self._table.mark_read()
 
     def sweep(self) -> None:
-        """Let orders leave the table ten minutes after their end."""
+        """Let orders leave the table ten minutes after their end, groups as a whole."""
         now = self._clock.monotonic()
+        living = {f.order.group_id for f in self._followed.values() if not f.order.state.is_done}
         for key, followed in list(self._followed.items()):
-            if followed.ended is not None and now - followed.ended >= VISIBLE_AFTER_END:
-                self._table.remove(key)
-                if followed.declared and now - followed.ended < DECLARED_FOR:
-                    continue
-                del self._followed[key]
-                self._gone.add(followed.order.order_id)
-                self._keys.pop(followed.order.order_id, None)
+            order, ended = followed.order, followed.ended
+            if ended is None or now - ended < VISIBLE_AFTER_END or (order.group_id and order.group_id in living):
+                continue
+            self._table.remove(key)
+            unseen = followed.ours and order.state is OrderState.REJECTED
+            if unseen and now - ended < DECLARED_FOR:
+                continue
+            del self._followed[key]
+            self._gone.add(order.order_id)
+            self._keys.pop(order.order_id, None)
+            self._refused.pop(order.group_id, None)
+        oldest = self._clock.now() - timedelta(seconds=DECLARED_FOR)
+        self._past = {coid: intent for coid, intent in self._past.items() if intent.created_at > oldest}
 
     # inner workings
 
-    def _see(self, followed: _Followed, row: OrderRow, raw: Mapping[str, Any]) -> None:
+    def _see(self, followed: Followed, row: OrderRow, raw: Mapping[str, Any]) -> None:
         """A row of an order that is followed. One that is older than what is known is dropped."""
         known = order_row(followed.raw)
         late = known is not None and known.at is not None and row.at is not None and row.at < known.at
@@ -272,11 +306,26 @@ class OrderBook:
         followed.raw.update(raw)
         whole = order_row(followed.raw) or row
         self._bind(followed, whole.order_id)
-        self._apply(followed, whole)
+        self._apply(followed, whole, order_row(raw, followed.order.order_type))
 
-    def _of_row(self, row: OrderRow) -> _Followed | None:
+    def _of_row(self, row: OrderRow) -> Followed | None:
         found = self._followed.get(self._keys.get(row.order_id, ""))
-        return found or (self._followed.get(row.order_ref) if row.order_ref else None)
+        if found is not None and (found.ours or not row.parent_id):
+            return found
+        if row.order_ref in self._past:
+            self._revive(self._past[row.order_ref])
+        named = self._followed.get(row.order_ref) if row.order_ref else None
+        if named is not None and named.order.order_id in {"", row.order_id}:
+            return named
+        return self._leg(row) or found or (None if row.parent_id else named)
+
+    def _revive(self, past: Intent) -> None:
+        """An order that was held for over is seen: it and its group are followed again."""
+        kin = [i for i in self._past.values() if i is past or (past.group_id and i.group_id == past.group_id)]
+        for intent in kin:
+            del self._past[intent.coid]
+            if intent.coid not in self._followed:
+                self.remember(intent)
 
     def _matches(self, order: Order, row: OrderRow) -> bool:
         same = row.conid in {0, order.conid} and row.side in {None, order.side}
@@ -292,42 +341,23 @@ class OrderBook:
         self._sparse.pop(row.order_id, None)
         if state.is_done and (row.order_id in self._gone or not self._just_ended(row.at)):
             return True
-        key = FOREIGN + row.order_id
-        order = Order(
-            key=key,
-            account=self._account,
-            conid=row.conid,
-            symbol=row.symbol,
-            description=row.description or row.symbol,
-            side=row.side,
-            order_type=row.order_type,
-            qty=row.qty,
-            state=state,
-            coid=row.order_ref,
-            order_id=row.order_id,
-            limit_price=row.limit_price,
-            tif=row.tif or "day",
-            filled=row.filled or Decimal(0),
-            avg_price=row.avg_price,
-            broker_status=row.status,
-            text=row.text,
-            placed_at=row.at,
-            since=self._clock.now(),
-        )
-        followed = _Followed(order, ours=False)
+        order = foreign_order(row, row.side, row.qty, account=self._account, state=state, now=self._clock.now())
+        followed = Followed(order, ours=False)
         followed.raw = raw
         followed.sighted = followed.acknowledged = True
-        self._keys[row.order_id] = key
+        self._keys[row.order_id] = order.key
         self._put(followed, None)
         return True
 
     def _just_ended(self, at: datetime | None) -> bool:
         return at is not None and self._clock.now() - at < timedelta(seconds=VISIBLE_AFTER_END)
 
-    def _apply(self, followed: _Followed, row: OrderRow) -> None:
+    def _apply(self, followed: Followed, row: OrderRow, told: OrderRow | None = None) -> None:
+        """What the merged `row` says of the order; `told` is what its last part said by itself."""
         order = followed.order
         filled = max(order.filled, row.filled or Decimal(0))
-        qty = row.qty if row.qty and not followed.ours else order.qty
+        fields = self._terms(followed, row, told)
+        qty = fields.get("qty", order.qty)
         state = next_state(order.state, row.status, filled=filled, qty=qty, cancel_age=self._cancel_age(followed))
         if state not in {OrderState.SENDING, OrderState.QUESTION}:
             followed.sighted = followed.acknowledged = True
@@ -335,68 +365,52 @@ class OrderBook:
         self._change(
             followed,
             state=state,
-            qty=qty,
             filled=filled,
             avg_price=row.avg_price or order.avg_price,
             broker_status=row.status or order.broker_status,
-            limit_price=order.limit_price if followed.ours else row.limit_price or order.limit_price,
             text=text or (order.text if state is order.state else ""),
+            **fields,
         )
+        if told is not None and followed.amending is not None and followed.amending.is_lost:
+            self._judge_change(followed, told)
 
-    def _bind(self, followed: _Followed, order_id: str) -> None:
-        """From now on the broker's id names this order; a foreign row that stood for it goes."""
-        key = followed.order.key
-        stray = self._keys.get(order_id)
-        if stray == key and followed.order.order_id == order_id:
-            return
-        if stray is not None and stray != key and stray.startswith(FOREIGN):
-            met = self._followed.pop(stray)
-            self._table.remove(stray)
-            followed.raw.update(met.raw)
-            self._keys[order_id] = key
-            followed.order = msgspec.structs.replace(followed.order, order_id=order_id)
-            seen = order_row(followed.raw)
-            if seen is not None:
-                self._apply(followed, seen)
-            return
-        if followed.order.order_id not in {"", order_id}:
-            self._on_alarm(
-                f"IBKR names {followed.order.description} both {followed.order.order_id} and {order_id}", key
-            )
-            return
-        self._keys[order_id] = key
-        followed.order = msgspec.structs.replace(followed.order, order_id=order_id)
-        self._table.put(key, followed.order)
+    def _terms(self, followed: Followed, row: OrderRow, told: OrderRow | None) -> dict[str, Any]:
+        """Quantity and prices: of an order placed elsewhere what its rows say; of ours what a row says by itself.
 
-    def _cancel_age(self, followed: _Followed) -> float | None:
-        return None if followed.cancel_asked is None else self._clock.monotonic() - followed.cancel_asked
-
-    def _change(self, followed: _Followed, *, state: OrderState, **fields: Any) -> None:
-        before = followed.order
-        since = before.since if state is before.state else self._clock.now()
-        after = msgspec.structs.replace(before, state=state, since=since, **fields)
-        if after == before:
-            return
-        if before.state is OrderState.REJECTED and (not state.is_done or state is OrderState.FILLED):
-            verdict = before.text if followed.declared else "reported as rejected"
-            seen = after.broker_status or state.value
-            self._on_alarm(f"{after.description}: {verdict}, but IBKR has it: {seen}", after.key)
-        if state is not OrderState.REJECTED:
-            followed.declared = False
-        followed.order = after
-        self._put(followed, before)
-        if followed.cancel_on_sight and state is OrderState.WORKING:
-            followed.cancel_on_sight = False
-            self.on_sight(after)
-
-    def _put(self, followed: _Followed, before: Order | None) -> None:
+        A merged row may still hold what was true before a change, and so may a row that was on its way.
+        """
         order = followed.order
-        self._followed[order.key] = followed
-        if order.state is OrderState.UNKNOWN and (before is None or before.state is not OrderState.UNKNOWN):
-            followed.unknown_since = self._clock.monotonic()
-        if not order.state.is_done:
-            followed.ended = None
-        elif followed.ended is None:
-            followed.ended = self._clock.monotonic()
-        self._table.put(order.key, order)
-        self._on_change(before, order)
+        if not followed.ours:
+            found = {"qty": row.qty, "limit_price": row.limit_price, "stop_price": row.stop_price}
+            return {name: value for name, value in found.items() if value}
+        fresh = self._clock.monotonic() - followed.amended_at >= AMEND_GRACE
+        if told is None or not fresh or followed.amending is not None or followed.ticket is None:
+            return {}
+        found = {"qty": told.total, "limit_price": told.limit_price, "stop_price": told.stop_price}
+        trailing = order.trail is not None
+        changed = {
+            name: value
+            for name, value in found.items()
+            if value and value != getattr(order, name) and getattr(order, name) is not None
+            and not (trailing and name != "qty")
+        }  # fmt: skip
+        if changed:
+            followed.ticket = msgspec.structs.replace(followed.ticket, **changed)
+        return changed
+
+    def _judge_change(self, followed: Followed, told: OrderRow) -> None:
+        """A change whose answer was lost is settled by the first full row that shows the order as it is."""
+        amending, old = followed.amending, followed.order
+        if amending is None:
+            return
+        new = amending.ticket
+        pairs = ((told.total, new.qty, old.qty), (told.limit_price, new.limit_price, old.limit_price),
+                 (told.stop_price, new.stop_price, old.stop_price))  # fmt: skip
+        changes = [(seen, wanted, was) for seen, wanted, was in pairs if wanted != was]
+        if any(seen is None for seen, _, _ in changes):
+            return
+        if changes and all(seen == wanted for seen, wanted, _ in changes):
+            self._restate(followed, new)
+        elif self._clock.monotonic() - amending.at >= AMEND_GRACE:
+            followed.amending = None
+            self._change(followed, state=followed.order.state, text="the change was not taken")

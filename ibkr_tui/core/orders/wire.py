@@ -20,13 +20,22 @@ _STATUS_NAMES: Final = {
     "order_id": "orderId", "account": "acct", "order_status": "status", "total_size": "totalSize", "symbol": "ticker",
     "filled_quantity": "filledQuantity", "cum_fill": "filledQuantity", "limit_price": "price", "side": "side",
     "avg_fill_price": "avgPrice", "average_price": "avgPrice", "tif": "timeInForce", "order_type": "orderType",
-    "contract_description_1": "description1",
+    "contract_description_1": "description1", "stop_price": "auxPrice", "aux_price": "auxPrice",
+    "oca_group_id": "ocaGroupId",
 }  # fmt: skip
 _TIFS: Final = {"close": "day"}  # a day order is listed as CLOSE
+_TYPES: Final[Mapping[str, str]] = {
+    "mkt": "market", "market": "market", "lmt": "limit", "limit": "limit", "stp": "stop", "stop": "stop",
+    "stoplimit": "stop_limit", "stplmt": "stop_limit", "stoplmt": "stop_limit", "trail": "trail",
+    "trailing": "trail", "trailingstop": "trail", "traillmt": "trail_limit", "traillimit": "trail_limit",
+    "trailinglimit": "trail_limit", "trailingstoplimit": "trail_limit", "midprice": "midprice", "midpx": "midprice",
+}  # fmt: skip
+_STOPS: Final = {"stop", "trail"}
 
 
 class OrderRow(msgspec.Struct, frozen=True):
-    """What an order row says, as far as it says it."""
+    """What an order row says, as far as it says it. `total` is its size where it says so, `qty` also where the size
+    follows from what is filled and left."""
 
     order_id: str
     account: str = ""
@@ -44,23 +53,28 @@ class OrderRow(msgspec.Struct, frozen=True):
     status: str = ""
     text: str = ""
     at: datetime | None = None
+    stop_price: Decimal | None = None
+    parent_id: str = ""
+    total: Decimal | None = None
 
 
-def order_row(row: Mapping[str, Any]) -> OrderRow | None:
-    """A row of `orders` or `sor`, merged or sparse; None when it names no order."""
+def order_row(row: Mapping[str, Any], kind: str = "") -> OrderRow | None:
+    """A row of `orders` or `sor`, merged or sparse; None when it names no order. `kind` is its type where it is
+    known and the row does not say it: what a price means hangs on it.
+    """
     order_id = _id(row.get("orderId"))
     if not order_id:
         return None
     filled = _number(row, "filledQuantity")
-    total = _number(row, "totalSize")
-    if total is None:
+    qty = total = _number(row, "totalSize")
+    if qty is None:
         remaining = _number(row, "remainingQuantity")
-        total = None if remaining is None else remaining + (filled or Decimal(0))
-    kind = _word(row, "orderType").lower()
+        qty = None if remaining is None else remaining + (filled or Decimal(0))
+    kind = order_type(_word(row, "orderType", "origOrderType")) or kind
     symbol = _word(row, "ticker")
     tif = _word(row, "timeInForce").lower()
     reason = _word(row, "order_cancellation_by_system_reason", limit=200)
-    price = _number(row, "price")
+    limit, stop = _prices(row, kind)
     return OrderRow(
         order_id=order_id,
         account=_word(row, "acct", "account"),
@@ -69,16 +83,33 @@ def order_row(row: Mapping[str, Any]) -> OrderRow | None:
         symbol=symbol,
         description=_word(row, "description1") or symbol,
         side=_SIDES.get(_word(row, "side").upper()),
-        order_type={"mkt": "market", "lmt": "limit"}.get(kind, kind),
-        qty=total,
+        order_type=kind,
+        qty=qty,
         filled=filled,
-        limit_price=price if "market" not in kind and price else None,
+        limit_price=limit,
         avg_price=_number(row, "avgPrice"),
         tif=_TIFS.get(tif, tif),
         status=_word(row, "status"),
         text=reason,
         at=_millis(row.get("lastExecutionTime_r")),
+        stop_price=stop,
+        parent_id=_id(row.get("parentId")) or _id(row.get("ocaGroupId")),
+        total=total,
     )
+
+
+def order_type(word: str) -> str:
+    """Our word for their type of order (`Limit`, `LMT`, `STOP_LIMIT`, `Trailing Stop`); theirs where we have none."""
+    letters = "".join(char for char in word.lower() if char.isalpha())
+    return _TYPES.get(letters, word.lower())
+
+
+def _prices(row: Mapping[str, Any], kind: str) -> tuple[Decimal | None, Decimal | None]:
+    """Limit and stop: of a stop order `price` is its stop, of others its limit (reference 4.3 and 4.4)."""
+    price, aux = _number(row, "price") or None, _number(row, "auxPrice", "stop_price") or None
+    if kind in _STOPS:
+        return None, aux or price
+    return (None, None) if kind == "market" else (price, aux)
 
 
 def status_as_row(status: Mapping[str, Any]) -> dict[str, Any]:
