@@ -31,7 +31,8 @@ class AccountSummary(msgspec.Struct, frozen=True):
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
-    """One currency of the ledger; `BASE` is the total in the base currency. `rate` turns it into the base currency."""
+    """One currency of the ledger; `BASE` is the total in the base currency. `rate` turns it into the base currency, and
+    is None where neither the ledger nor IBKR's exchange rates say it."""
 
     currency: str
     cash: Decimal
@@ -42,7 +43,7 @@ class LedgerLine(msgspec.Struct, frozen=True):
     realized_pnl: Decimal | None
     interest: Decimal | None
     dividends: Decimal | None
-    rate: Decimal
+    rate: Decimal | None
 
 
 class Position(msgspec.Struct, frozen=True):

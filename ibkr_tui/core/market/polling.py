@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from ibkr_tui.core.market.fields import FIELDS
 from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.model.clock import Clock
@@ -39,7 +38,7 @@ async def poll_once(reads: SnapshotReads, subscriptions: Subscriptions, board: Q
     """One snapshot of everything subscribed. A conid's first one only starts its stream at the broker (W-14)."""
     conids = subscriptions.conids
     for first in range(0, len(conids), AT_ONCE):
-        rows = await reads.snapshot(conids[first : first + AT_ONCE], FIELDS)
+        rows = await reads.snapshot(conids[first : first + AT_ONCE], subscriptions.fields)
         board.polled()
         for conid, row in rows.items():
             if "6509" in row:

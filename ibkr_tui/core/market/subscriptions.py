@@ -76,6 +76,12 @@ class Subscriptions:
         """What is subscribed, in order of arrival."""
         return tuple(self._held)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The codes that all of them together want."""
+        kinds = {held.instrument.sec_type for held in self._held.values()}
+        return tuple(dict.fromkeys(code for kind in sorted(kinds) for code in fields_of(kind)))
+
     def add(self, instrument: Instrument, *, pinned: bool) -> None:
         """Subscribe, or note that it is still wanted. Raises BrokerError IBKR_WS_SUB_LIMIT when no place is left."""
         now = self._clock.monotonic()

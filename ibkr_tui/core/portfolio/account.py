@@ -68,7 +68,7 @@ def read_ledger(answer: Mapping[str, Any]) -> list[LedgerLine]:
                 realized_pnl=_number(row.get("realizedpnl")),
                 interest=_number(row.get("interest")),
                 dividends=_number(row.get("dividends")),
-                rate=rate if rate is not None and rate > 0 else Decimal(1),
+                rate=rate if rate is not None and rate > 0 else Decimal(1) if name == BASE else None,
             )
         )
     return sorted(lines, key=lambda line: (line.currency != BASE, line.currency))

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from ibkr_tui.core.market.contracts import Recent
 from ibkr_tui.core.portfolio.account import BASE, read_ledger, read_summary
 from ibkr_tui.core.portfolio.positions import is_sparse, read_positions
@@ -123,7 +125,7 @@ class Portfolio:
         """The ledger's lines, at most that many seconds old. Raises BrokerError."""
         if self._ledger is not None and self._clock.monotonic() - self._ledger[0] < at_most:
             return self._ledger[1]
-        lines = read_ledger(await self._reads.ledger(self._account))
+        lines = [await self._rated(line) for line in read_ledger(await self._reads.ledger(self._account))]
         self._ledger = (self._clock.monotonic(), lines)
         return lines
 
@@ -133,7 +135,7 @@ class Portfolio:
         if currency in {"", base, BASE}:
             return Decimal(1)
         for line in await self.ledger(at_most=LEDGER_FOR):
-            if line.currency == currency:
+            if line.currency == currency and line.rate is not None:
                 return line.rate
         try:
             return await self.market_rate(currency, base)
@@ -141,6 +143,17 @@ class Portfolio:
             raise BrokerError(
                 "RISK_NO_QUOTE", f"neither the ledger nor IBKR says a rate from {currency} to {base}: {error.message}"
             ) from None
+
+    async def _rated(self, line: LedgerLine) -> LedgerLine:
+        """The line with IBKR's rate where the ledger says none."""
+        if line.rate is not None:
+            return line
+        try:
+            rate = await self.market_rate(line.currency, (await self.summary()).currency)
+        except BrokerError as error:
+            log.warning("ledger: %s (%s)", error.message, error.code)
+            return line
+        return msgspec.structs.replace(line, rate=rate)
 
     async def market_rate(self, source: str, target: str) -> Decimal:
         """One unit of `source` in `target`, at most a minute old. Raises BrokerError where IBKR says none."""

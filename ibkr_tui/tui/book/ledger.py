@@ -65,4 +65,4 @@ class Ledger:
     @property
     def rates(self) -> Mapping[str, Decimal]:
         """What one unit of a currency is worth in the base currency."""
-        return {line.currency: line.rate for line in self.lines if line.currency != BASE}
+        return {line.currency: line.rate for line in self.lines if line.currency != BASE and line.rate}

@@ -104,6 +104,8 @@ def test_options_are_asked_for_their_greeks_and_stocks_for_their_volatility(fake
     for conid, sec_type in ((1, "OPT"), (2, "STK"), (3, "CASH")):
         held.add(Instrument(conid, "S", "S", "", sec_type, "SMART", "USD"), pinned=True)
     option, stock, pair = asked
+    assert {"7308", "7283", "31"} <= set(held.fields), "single snapshots ask for all of it too"
+    assert len(held.fields) == len(set(held.fields)) <= 50
     assert all(f'"{code}"' in option for code in ("7308", "7309", "7310", "7311", "7633"))
     assert '"7283"' in stock and '"7308"' not in stock
     assert '"7283"' not in pair and '"31"' in pair

@@ -236,6 +236,17 @@ async def test_a_currency_that_is_not_held_has_the_brokers_rate_for_a_minute(fak
     assert await desk.portfolio.market_rate("EUR", "EUR") == D(1)
 
 
+async def test_a_line_of_the_ledger_without_its_rate_gets_the_brokers(fake_clock: Any) -> None:
+    reads = Reads()
+
+    async def ledger(account: str) -> dict[str, Any]:
+        return {name: {"cashbalance": 5.0} for name in ("BASE", "USD", "JPY", "XXX")}
+
+    reads.ledger = ledger  # type: ignore[method-assign]
+    lines = {line.currency: line.rate for line in await Desk(reads, fake_clock).portfolio.ledger()}
+    assert lines == {"BASE": D(1), "USD": D(1), "JPY": D("0.0065"), "XXX": None}
+
+
 @pytest.mark.parametrize("currency", ["XXX", "BAD", "NIL"])
 async def test_a_currency_without_a_rate_is_refused(fake_clock: Any, currency: str) -> None:
     desk = Desk(Reads(), fake_clock)
