@@ -248,6 +248,14 @@ class Market:
         walk = self.walks[conid]
         return bars(self._past[conid], self._recorders[conid], walk, self.day_start(conid), span)
 
+    def closes(self, conid: int, count: int) -> list[Decimal]:
+        """The last ``count`` closes of finished sessions, the newest first; fewer for a short past."""
+        walk = self.walks[conid]
+        found = [bar.close for bar in reversed(self._recorders[conid].days)]
+        while len(found) < count and (older := self._past[conid].day(len(found) - len(self._recorders[conid].days))):
+            found.append(older[1].close)
+        return [walk.price(ticks) for ticks in found[:count]] or [walk.price(walk.day.previous_close)]
+
     def year_range(self, conid: int) -> tuple[Decimal, Decimal]:
         """Low and high of about a year."""
         walk = self.walks[conid]

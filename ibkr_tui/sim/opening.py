@@ -68,7 +68,9 @@ def _portfolio(
     portfolio.cash.update(cash)
     for conid, quantity, price in positions:
         multiplier = market.instruments[conid].multiplier
-        portfolio.holdings[conid] = Holding(Decimal(quantity), quantity * Decimal(price) * multiplier)
+        holding = Holding(Decimal(quantity), quantity * Decimal(price) * multiplier)
+        portfolio.holdings[conid] = holding
+        portfolio.opening[conid] = (holding.quantity, holding.cost)
     portfolio.cash["USD"] = round(equity - portfolio.net_liquidation, 2)
     portfolio.mark_previous_close()
     return portfolio

@@ -46,6 +46,8 @@ class Portfolio:
         self.commissions = ZERO
         self.realized_today = ZERO
         self.previous_equity = ZERO
+        # What was held at the start, and what it had cost: quantity and cost by instrument.
+        self.opening: dict[int, tuple[Decimal, Decimal]] = {}
 
     def fill(self, conid: int, quantity: Decimal, price: Decimal, commission: Decimal) -> Decimal:
         """Book an execution (``quantity`` signed) and return the profit it realized."""

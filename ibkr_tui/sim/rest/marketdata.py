@@ -7,6 +7,7 @@ from typing import Any
 from ibkr_tui.sim.calls import Call, Problem, get, post
 from ibkr_tui.sim.history import history_payload, span_of
 from ibkr_tui.sim.quotes import DEFAULT_FIELDS, MAX_FIELDS, availability, quote
+from ibkr_tui.sim.rest import scanner
 
 PREFLIGHT_S = 0.4
 MAX_CONIDS = 100
@@ -72,4 +73,5 @@ ROUTES = [
     get("/iserver/marketdata/history", _history),
     post("/iserver/marketdata/unsubscribe", _unsubscribe),
     get("/iserver/marketdata/unsubscribeall", _unsubscribe_all),
+    *scanner.ROUTES,
 ]

@@ -9,6 +9,7 @@ from ibkr_tui.sim.calls import Call, Problem, get, post
 from ibkr_tui.sim.figures import amounts, ledger, words
 from ibkr_tui.sim.instruments import Instrument
 from ibkr_tui.sim.portfolio import Holding, Portfolio
+from ibkr_tui.sim.rest import performance
 from ibkr_tui.sim.rest.contracts import increment_rules
 from ibkr_tui.sim.text import number, plain
 
@@ -233,4 +234,5 @@ ROUTES = [
     get("/portfolio/positions/{conid}", _position_everywhere),
     get("/portfolio2/{account}/positions", _positions2),
     get("/iserver/account/pnl/partitioned", _partitioned),
+    *performance.ROUTES,
 ]
