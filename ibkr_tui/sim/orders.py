@@ -243,17 +243,19 @@ class Execution:
         """The row of ``GET /iserver/account/trades`` and of the ``str`` topic (reference section 4.3)."""
         order, item = self.order, self.order.instrument
         net = self.quantity * self.price * item.multiplier
+        # The middle of a quote can lie between two increments.
+        price = f"{self.price:.{item.decimals}f}" if self.price % item.tick == 0 else plain(self.price)
         row: dict[str, Any] = {
             "execution_id": self.execution_id,
             "symbol": item.symbol,
             "supports_tax_opt": "1",
             "side": order.side[0],
             "order_description": f"{'Bot' if order.sign > 0 else 'Sold'} {plain(self.quantity)} @ "
-            f"{self.price:.{item.decimals}f} on {item.exchange}",
+            f"{price} on {item.exchange}",
             "trade_time": trade_time(self.moment),
             "trade_time_r": int(self.moment * 1000),
             "size": float(self.quantity),
-            "price": f"{self.price:.{item.decimals}f}",
+            "price": price,
             "exchange": item.exchange,
             "net_amount": float(net),
             "account": order.account,

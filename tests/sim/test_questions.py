@@ -91,12 +91,13 @@ async def test_a_bracket_asks_one_question_a_leg_and_takes_the_answers_in_any_or
     assert [row["order_status"] for row in again.json()] == ["PreSubmitted", "PreSubmitted"]
 
 
-async def test_an_answer_counts_once(still):
+async def test_an_answer_counts_once_and_a_second_one_harms_nothing(still):
     await still.control("orders", {"do": "ask", "rounds": [["o354"], ["o163"]]})
     question = (await still.place(orderType="LMT", price=188.0))[0]
-    assert (await reply(still, question)).status_code == 200
+    following = (await reply(still, question)).json()[0]
     twice = await reply(still, question)
     assert twice.status_code == 400 and "reply id not found" in twice.json()["error"]
+    assert "order_id" in (await reply(still, following)).json()[0]
 
 
 async def test_a_declined_leg_declines_the_array(still):

@@ -154,7 +154,6 @@ def _reply(call: Call) -> Any:
     pending, reply_id = call.login.pending, call.params["reply"]
     now = call.sim.clock.monotonic()
     if pending is None or now - pending.asked_at > REPLY_LIFETIME_S or not pending.answer(reply_id):
-        call.login.pending = None
         raise Problem(400, f"reply id not found: '{reply_id}'")
     if call.object().get("confirmed") is not True:
         call.login.pending = None
