@@ -54,6 +54,8 @@ def parse_wire(value: object) -> Decimal | None:
     """
     if value is None:
         return None
+    if type(value) is str and len(value) < 16 and value.isascii() and value.replace(".", "", 1).isdigit():
+        return Decimal(value)  # nearly every price and size of the stream
     if isinstance(value, bool):
         raise NumberError("a truth value is not a number")
     if isinstance(value, int):

@@ -40,14 +40,16 @@ class _Merged:
     """What is known of one conid."""
 
     __slots__ = (
-        "availability", "changed_at", "changed_mono", "confirmed", "halted", "instrument", "precise_volume",
-        "prior_close", "renewed", "times", "updated", "values",
+        "availability", "changed_at", "changed_mono", "confirmed", "halted", "instrument", "places", "precise_volume",
+        "prior_close", "renewed", "said", "times", "updated", "values",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, now: float) -> None:
         self.instrument = instrument
         self.values: dict[str, Decimal | None] = {}
         self.times: dict[str, float] = {}
+        self.said: dict[str, Any] = {}
+        self.places = decimals(instrument.increments, Decimal(1)) if len(instrument.increments) < 2 else None
         self.availability = ""
         self.halted = False
         self.prior_close = False
@@ -197,6 +199,9 @@ class QuoteBoard:
 
     def _number(self, merged: _Merged, name: str, value: Any, *, is_none_below: bool = False) -> bool:
         """Whether the value changed. With `is_none_below`, zero and less mean that there is none."""
+        if name in merged.said and merged.said[name] == value:
+            return False
+        said = value
         if isinstance(value, str):
             value = value.removesuffix("%")
         try:
@@ -206,6 +211,7 @@ class QuoteBoard:
             return False
         if is_none_below and number is not None and number <= 0:
             number = None
+        merged.said[name] = said
         if merged.values.get(name) == number:
             return False
         merged.values[name] = number
@@ -235,7 +241,10 @@ class QuoteBoard:
     def _show(self, merged: _Merged) -> Quote:
         status, problem = self._judge(merged)
         values, instrument = merged.values, merged.instrument
-        price = values.get("last") or values.get("bid") or values.get("close") or Decimal(1)
+        places = merged.places
+        if places is None:
+            price = values.get("last") or values.get("bid") or values.get("close") or Decimal(1)
+            places = decimals(instrument.increments, price)
         quote = Quote(
             conid=instrument.conid,
             symbol=instrument.symbol,
@@ -243,7 +252,7 @@ class QuoteBoard:
             status=status,
             close=values.get("close") or values.get("session_close"),
             availability=merged.availability,
-            decimals=decimals(instrument.increments, price),
+            decimals=places,
             changed_at=merged.changed_at,
             changed_mono=merged.changed_mono,
             problem=problem,
