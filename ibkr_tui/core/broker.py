@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ibkr_tui.core.dispatch import Caller, Dispatcher
 from ibkr_tui.core.feed import Feed
@@ -32,10 +32,12 @@ from ibkr_tui.core.market.tape import Tape
 from ibkr_tui.core.operations.catalogue import operations
 from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.cancel import Canceller
+from ibkr_tui.core.orders.closing import Closer
 from ibkr_tui.core.orders.facts import FactsDesk
 from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.limits import LimitsInForce
+from ibkr_tui.core.orders.preview import Previewer
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
@@ -61,12 +63,15 @@ from ibkr_tui.model.boards import LOGS, TABLES
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
+from ibkr_tui.model.groups import Proposal
 from ibkr_tui.model.log import Log
 from ibkr_tui.model.orders import Order
 from ibkr_tui.model.quotes import Quote
 from ibkr_tui.model.table import Table
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 READ_FROM_BROKER: Final = {"account", "positions", "orders"}
 TEND_EVERY: Final = 1.0
@@ -88,7 +93,7 @@ class Broker:
         }
         self.logs: dict[str, Log[Any]] = {name: Log(name) for name in LOGS}
         self._stopped = asyncio.Event()
-        self._placing: set[asyncio.Task[Order]] = set()
+        self._placing: set[asyncio.Task[Any]] = set()
         self._refusing = False
         self._epoch = 0
         self.switch = KillSwitch(state_dir, clock)
@@ -203,7 +208,16 @@ class Broker:
             recorder=self.recorder,
             look=self.reconciler.look,
         )
-        self.sweeper = Sweeper(self.book, self.canceller, self.reconciler.read_orders)
+        self.sweeper = Sweeper(self.book, self.canceller, self.reconciler.read_orders, self.quiet)
+        self.closer = Closer(
+            account=account,
+            positions=self.portfolio.read_positions,
+            book=self.book,
+            sweeper=self.sweeper,
+            send=self._send_one,
+            clock=clock,
+        )
+        self.previewer = Previewer(gate=self.gate, approvals=self.approvals, reads=self.reads, limits=self.limits)
         self.guards = GuardDesk(
             table=self.tables["guards"],
             profile=profile.name,
@@ -334,7 +348,19 @@ class Broker:
         task.add_done_callback(self._place_ended)
         return await asyncio.shield(task)
 
-    def _place_ended(self, task: asyncio.Task[Order]) -> None:
+    async def outlives(self, work: Callable[[], Awaitable[T]], name: str) -> T:
+        """As `placed`, for what is more than one order."""
+        self.check_open()
+
+        async def run() -> T:
+            return await work()
+
+        task = asyncio.create_task(run(), name=name)
+        self._placing.add(task)
+        task.add_done_callback(self._place_ended)
+        return await asyncio.shield(task)
+
+    def _place_ended(self, task: asyncio.Task[Any]) -> None:
         self._placing.discard(task)
         if task.cancelled():
             return
@@ -406,6 +432,10 @@ class Broker:
 
     def _trip(self, why: str) -> None:
         self.guards.trip(why)
+
+    async def _send_one(self, proposal: Proposal, caller: Caller, approval: str) -> Order:
+        leg = proposal.legs[0]
+        return await self.submitter.place(leg.ticket, leg.instrument, caller)
 
     async def _cancel_on_kill(self) -> None:
         await self.sweeper.cancel_all(Caller("kill switch"))

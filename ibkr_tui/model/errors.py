@@ -142,6 +142,10 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "APPROVAL_INVALID": ErrorKind(False, "Preview the order again, exactly as it is to be sent, and approve that."),
     "APPROVAL_EXPIRED": ErrorKind(False, "Preview and approve the order again."),
     "LIMIT_LOOSENED": ErrorKind(False, "Loosen it in the configuration, and restart the core."),
+    "NO_POSITION": ErrorKind(False, "See `ibkr-tui call get_positions`."),
+    "ORDERS_STILL_WORK": ErrorKind(
+        True, "Look at the orders: cancel them, or wait for the broker's word, and close again."
+    ),
     "POSITION_CHANGED": ErrorKind(True, "Look at the position as it is now, and try again."),
     "RISK_NO_QUOTE": ErrorKind(True, "Wait for a fresh quote, or use a limit order."),
     # input

@@ -176,8 +176,28 @@ class Question(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class PreviewLeg(msgspec.Struct, frozen=True):
+    """One order of a previewed group: what it is and the value it has alone, in the base currency."""
+
+    role: Role
+    instrument: str
+    side: Side
+    qty: Decimal
+    order_type: OrderType
+    price: Decimal
+    value: Decimal
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
 class OrderPreview(msgspec.Struct, frozen=True):
-    """What an order would do: our numbers and the broker's what-if, if it gives one. Creates nothing at the broker."""
+    """What an order would do: our numbers and the broker's what-if, if it gives one. Creates nothing at the broker.
+
+    Of a group the fields are those of its first order, `value` and leverage what counts of it, `legs` all of it.
+    `refused_by` has the codes of the rules that would refuse it, in words among the `warnings`; `questions` what the
+    broker is likely to ask. `preview_id` is what `approve_order` takes until `expires_at`. `money_at_risk` and `reward`
+    are those of a bracket between its entry and its exits, in the base currency.
+    """
 
     instrument: str
     conid: int
@@ -200,3 +220,15 @@ class OrderPreview(msgspec.Struct, frozen=True):
     margin_after: str = ""
     warnings: tuple[str, ...] = ()
     limit_price: Decimal | None = None
+    kind: str = "simple"
+    legs: tuple[PreviewLeg, ...] = ()
+    stop_price: Decimal | None = None
+    refused_by: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    maintenance_before: str = ""
+    maintenance_after: str = ""
+    money_at_risk: Decimal | None = None
+    reward: Decimal | None = None
+    preview_id: str = ""
+    expires_at: datetime | None = None
+    needs_approval: bool = False

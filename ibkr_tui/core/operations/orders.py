@@ -8,9 +8,8 @@ from ibkr_tui.core.dispatch import Caller, Operation, Tier
 from ibkr_tui.core.operations.arguments import Nothing
 from ibkr_tui.core.operations.order_arguments import AnswerQuestion, PlaceOrder, ResolveOrder, WhichOrder
 from ibkr_tui.core.operations.prerequisites import FIRST_ORDERS_WITHIN, Prerequisites
-from ibkr_tui.core.orders.preview import preview
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.orders import Order, OrderPreview
+from ibkr_tui.model.orders import Order
 from ibkr_tui.model.tickets import check_ticket
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ def order_operations(broker: Broker) -> list[Operation[Any]]:
     return [
         Operation("get_open_orders", read, Nothing, do.get_open_orders, "Orders that work, or whose fate is open."),
         Operation("get_order", read, WhichOrder, do.get_order, "One order, by our id or IBKR's."),
-        Operation("preview_order", read, PlaceOrder, do.preview_order, "What an order would do; sends nothing."),
         Operation("place_order", change, PlaceOrder, do.place_order, "Place a market or limit order."),
         Operation("cancel_order", change, WhichOrder, do.cancel_order, "Ask to cancel an order."),
         Operation(
@@ -59,14 +57,6 @@ class OrderHandlers:
         if order is None:
             raise BrokerError("ORDER_NOT_FOUND", "there is no such order among today's")
         return order
-
-    async def preview_order(self, arguments: PlaceOrder, caller: Caller) -> OrderPreview:
-        await self._first.ready()
-        ticket = arguments.ticket()
-        instrument = await self._first.traded(arguments)
-        check_ticket(ticket, instrument)
-        await self._first.holdings()
-        return await preview(ticket, instrument, self._broker.facts, self._broker.reads, self._broker.profile)
 
     async def place_order(self, arguments: PlaceOrder, caller: Caller) -> Order:
         ticket = arguments.ticket()

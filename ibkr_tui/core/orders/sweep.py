@@ -5,6 +5,7 @@ IBKR has a call that cancels everything (`-1`). It is never used: nobody could s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,10 +14,11 @@ import msgspec
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.orders.cancel import Canceller
 from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.quiet import QuietWindow
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Order, OrderState, Side
 
-GROUP_ENDED: Final = frozenset({"ORDER_DONE"})
+READ_WITHIN: Final = 5.0
 
 
 class CancelOutcome(msgspec.Struct, frozen=True):
@@ -39,11 +41,15 @@ class SweepResult(msgspec.Struct, frozen=True):
 
 
 class Sweeper:
-    """Cancels what works. `read` reads the broker's orders anew, so that those placed elsewhere are known."""
+    """Cancels what works. `read` reads the broker's orders anew, so that those placed elsewhere are known; it is not
+    waited for long, and not at all while a question of the broker's is open: a cancel never waits for a read."""
 
-    def __init__(self, book: OrderBook, canceller: Canceller, read: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, book: OrderBook, canceller: Canceller, read: Callable[[], Awaitable[object]], quiet: QuietWindow
+    ) -> None:
         self._book = book
         self._canceller = canceller
+        self._quiet = quiet
         self._read = read
 
     async def cancel_all(
@@ -63,10 +69,15 @@ class Sweeper:
         return SweepResult(len(outcomes) - failed, failed, tuple(outcomes))
 
     async def _look(self) -> BrokerError | None:
+        if not self._quiet.is_calm:
+            return None
         try:
-            await self._read()
+            async with asyncio.timeout(READ_WITHIN):
+                await self._read()
         except BrokerError as error:
             return error
+        except TimeoutError:
+            return BrokerError("IBKR_UNAVAILABLE", f"the orders could not be read within {READ_WITHIN:g} s")
         return None
 
     async def _cancel(self, order: Order, caller: Caller) -> CancelOutcome:
@@ -80,7 +91,7 @@ class Sweeper:
             return _outcome(await self._canceller.cancel(order.key, caller))
         except BrokerError as error:
             after = self._book.find(order.key) or now
-            if after.state.is_done or error.code in GROUP_ENDED:
+            if after.state.is_done or error.code == "ORDER_DONE":
                 return _outcome(after, text=error.message)
             return _outcome(after, error=error.code, text=error.message)
 

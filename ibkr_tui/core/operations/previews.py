@@ -1,0 +1,77 @@
+"""Previews of every kind of order: what it would do, judged by the same gate, creating nothing at the broker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ibkr_tui.core.dispatch import Arguments, Caller, Operation, Tier
+from ibkr_tui.core.operations.guard_arguments import ClosePosition, PreviewOrder, ReversePosition
+from ibkr_tui.core.operations.guards import GuardHandlers
+from ibkr_tui.core.operations.order_arguments import PlaceOrder
+from ibkr_tui.core.operations.prerequisites import Prerequisites
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.groups import GroupKind, Leg, Proposal
+from ibkr_tui.model.orders import OrderPreview, Role
+
+if TYPE_CHECKING:
+    from ibkr_tui.core.broker import Broker
+
+
+def preview_operations(broker: Broker) -> list[Operation[Any]]:
+    """The operations of this file, bound to a broker."""
+    do = PreviewHandlers(broker)
+    return [
+        Operation(
+            "preview_order",
+            Tier.READ,
+            PreviewOrder,
+            do.preview_order,
+            "What an order of any kind would do; sends nothing. Its preview_id can be approved.",
+        )
+    ]
+
+
+class PreviewHandlers:
+    """What they do. Every one raises BrokerError."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._first = Prerequisites(broker)
+        self._guards = GuardHandlers(broker)
+
+    async def preview_order(self, arguments: PreviewOrder, caller: Caller) -> OrderPreview:
+        await self._first.ready()
+        proposal = await self._proposal(arguments)
+        await self._first.holdings()
+        return await self._broker.previewer.preview(proposal)
+
+    async def _proposal(self, arguments: PreviewOrder) -> Proposal:
+        """What the operation of that kind would send, built as it builds it."""
+        given = arguments.given()
+        if arguments.kind == "close":
+            close = _read(ClosePosition, given, "close_position")
+            how, closer = close.how(), self._broker.closer
+            instrument = await self._guards.held_instrument(close.symbol, close.conid)
+            await self._first.quoted(instrument, needed=how.limit_price is None)
+            held = await closer.held(instrument.conid, instrument.description)
+            return closer.proposal(held, instrument, how)
+        if arguments.kind == "reverse":
+            turn = _read(ReversePosition, given, "reverse_position")
+            how, closer = turn.how(), self._broker.closer
+            instrument = await self._guards.held_instrument(turn.symbol, turn.conid)
+            await self._first.quoted(instrument, needed=how.limit_price is None)
+            held = await closer.held(instrument.conid, instrument.description)
+            return closer.reversal(held, instrument, how)
+        order = _read(PlaceOrder, given, "place_order")
+        ticket = order.ticket()
+        instrument = await self._first.traded(order)
+        return Proposal(GroupKind.SIMPLE, self._broker.profile.account_id, (Leg(Role.SINGLE, ticket, instrument),))
+
+
+def _read(struct: type[Arguments], given: dict[str, Any], operation: str) -> Arguments:
+    try:
+        return msgspec.convert(given, struct, strict=False)
+    except msgspec.ValidationError as error:
+        raise BrokerError("BAD_ARGUMENT", f"{operation}: {error}", details={"operation": operation}) from None

@@ -1,0 +1,177 @@
+"""Closing and reversing: exits go first, and what is sent is what is held when they are gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from ibkr_tui.core.dispatch import Caller
+from ibkr_tui.core.orders.closing import CloseHow, Closer
+from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.orders.sweep import Sweeper
+from ibkr_tui.core.quiet import QuietWindow
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.groups import Proposal
+from ibkr_tui.model.instruments import Instrument
+from ibkr_tui.model.orders import Order, OrderState, OrderType, Side
+from ibkr_tui.model.portfolio import Position
+from ibkr_tui.model.table import Table
+
+AAPL = Instrument(265598, "AAPL", "AAPL", "Apple Inc", "STK", "NASDAQ", "USD")
+WHO = Caller("app", "f", True)
+
+
+class Scene:
+    """Positions and cancels that a test writes."""
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.book = OrderBook(Table("orders"), "DU1", clock, lambda a, b: None, lambda text, key: None)
+        self.sent: list[tuple[Proposal, str]] = []
+        self.asked: list[str] = []
+        self.reads = 0
+        self.unreadable: BrokerError | None = None
+        self.on_cancel: Callable[[str], None] = lambda key: self.end(key, OrderState.CANCELLED)
+        self.quiet = QuietWindow(clock)
+        self.qty = D(100)
+        self.sweeper = Sweeper(self.book, self, self.read, self.quiet)  # type: ignore[arg-type]
+        self.closer = Closer(
+            account="DU1", positions=self.positions, book=self.book, sweeper=self.sweeper, send=self.send, clock=clock
+        )
+
+    async def positions(self) -> list[Position]:
+        zero = D(0)
+        return [Position("DU1", 265598, "AAPL", "AAPL", "STK", "USD", self.qty, zero, zero, zero, zero, zero, zero)]
+
+    async def read(self) -> None:
+        self.reads += 1
+        if self.unreadable:
+            raise self.unreadable
+
+    async def cancel(self, name: str, caller: Caller) -> Order:
+        self.asked.append(name)
+        self.book.cancel_asked(name)
+        self.on_cancel(name)
+        found = self.book.find(name)
+        assert found is not None
+        return found
+
+    def end(self, key: str, state: OrderState) -> None:
+        order = self.book.find(key)
+        assert order is not None
+        self.book.answered(key, state)
+
+    async def send(self, proposal: Proposal, caller: Caller, approval: str) -> Order:
+        self.sent.append((proposal, approval))
+        return self.working("t9", Side.SELL)
+
+    def working(self, key: str, side: Side, conid: int = 265598, symbol: str = "AAPL") -> Order:
+        order = Order(
+            key, "DU1", conid, symbol, symbol, side, "limit", D(1), OrderState.WORKING, coid=key, order_id="1" + key[1:]
+        )
+        self.book.begin(order)
+        return order
+
+
+@pytest.fixture
+def scene(fake_clock: Any) -> Scene:
+    return Scene(fake_clock)
+
+
+async def test_all_of_it_at_market_after_its_exits_are_gone(scene: Scene) -> None:
+    scene.working("t1", Side.SELL)
+    scene.working("t2", Side.BUY, 272093, "MSFT")
+    await scene.closer.close(AAPL, CloseHow(), WHO, "a1")
+    ((proposal, approval),) = scene.sent
+    (leg,) = proposal.legs
+    assert (proposal.closes, approval, scene.asked) == (True, "a1", ["t1"])
+    assert (leg.ticket.side, leg.ticket.qty, leg.ticket.order_type) == (Side.SELL, D(100), OrderType.MARKET)
+
+
+async def test_a_fill_of_an_exit_meanwhile_lowers_what_is_closed(scene: Scene) -> None:
+    scene.working("t1", Side.SELL)
+
+    def filled(key: str) -> None:
+        scene.qty = D(-30)
+        scene.end(key, OrderState.FILLED)
+
+    scene.on_cancel = filled
+    await scene.closer.close(AAPL, CloseHow(), WHO)
+    assert [(p.legs[0].ticket.side, p.legs[0].ticket.qty) for p, _ in scene.sent] == [(Side.BUY, D(30))]
+
+
+async def test_nothing_is_closed_beside_an_order_that_still_works(scene: Scene) -> None:
+    scene.working("t1", Side.SELL)
+    scene.on_cancel = lambda key: None
+    closing = asyncio.create_task(scene.closer.close(AAPL, CloseHow(), WHO))
+    await scene.clock.advance(11)
+    with pytest.raises(BrokerError) as caught:
+        await closing
+    assert (caught.value.code, scene.sent) == ("ORDERS_STILL_WORK", [])
+
+
+async def test_no_position_no_order(scene: Scene) -> None:
+    scene.qty = D(0)
+    scene.working("t1", Side.SELL)
+    with pytest.raises(BrokerError) as caught:
+        await scene.closer.close(AAPL, CloseHow(), WHO)
+    assert (caught.value.code, scene.asked) == ("NO_POSITION", [])
+
+
+async def test_a_part_of_it_at_a_limit_and_no_more_than_there_is(scene: Scene) -> None:
+    await scene.closer.close(AAPL, CloseHow(D(40), D("190.5")), WHO)
+    ticket = scene.sent[0][0].legs[0].ticket
+    assert (ticket.qty, ticket.order_type, ticket.limit_price) == (D(40), OrderType.LIMIT, D("190.5"))
+    with pytest.raises(BrokerError) as caught:
+        await scene.closer.close(AAPL, CloseHow(D(101)), WHO)
+    assert caught.value.details["field"] == "qty"
+
+
+async def test_turning_round_is_twice_what_is_held_and_no_closing(scene: Scene) -> None:
+    scene.qty = D(-7)
+    await scene.closer.reverse(AAPL, CloseHow(), WHO)
+    ((proposal, _),) = scene.sent
+    assert (proposal.closes, proposal.legs[0].ticket.side, proposal.legs[0].ticket.qty) == (False, Side.BUY, D(14))
+
+
+async def test_cancel_all_by_symbol_and_side_tells_each_outcome(scene: Scene) -> None:
+    for key, side in (("t1", Side.BUY), ("t2", Side.SELL), ("t3", Side.BUY)):
+        scene.working(key, side)
+    scene.working("t4", Side.BUY, 272093, "MSFT")
+    scene.end("t3", OrderState.FILLED)
+
+    def refuse(key: str) -> None:
+        if key == "t1":
+            raise BrokerError("IBKR_REQUEST_REFUSED", "no")
+
+    scene.on_cancel = refuse
+    found = await scene.sweeper.cancel_all(WHO, symbol="aapl")
+    assert (found.requested, found.failed, [o.error for o in found.orders]) == (1, 1, ["IBKR_REQUEST_REFUSED", ""])
+    assert found.orders[1].state is OrderState.CANCELLING
+    again = await scene.sweeper.cancel_all(WHO, side=Side.SELL)
+    assert (again.requested, again.orders[0].text, scene.asked.count("t2")) == (1, "a cancel was requested before", 1)
+
+
+async def test_an_order_that_its_group_took_along_is_no_failure(scene: Scene) -> None:
+    scene.working("t1", Side.BUY)
+    scene.working("t2", Side.BUY)
+
+    def both(key: str) -> None:
+        for one in ("t1", "t2"):
+            scene.end(one, OrderState.CANCELLED)
+
+    scene.on_cancel = both
+    found = await scene.sweeper.cancel_all(WHO)
+    assert (found.requested, found.failed, scene.asked) == (2, 0, ["t1"])
+
+
+async def test_orders_that_can_not_be_read_keep_no_known_one_from_being_cancelled(scene: Scene) -> None:
+    scene.unreadable = BrokerError("IBKR_UNAVAILABLE", "down")
+    with pytest.raises(BrokerError, match="down"):
+        await scene.sweeper.cancel_all(WHO)
+    scene.working("t1", Side.BUY)
+    assert (await scene.sweeper.cancel_all(WHO)).requested == 1
