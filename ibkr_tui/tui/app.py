@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerState
 
 from ibkr_tui.model.clock import Clock, SystemClock
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.events import Severity
+from ibkr_tui.model.events import Event, Severity
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests, themes
 from ibkr_tui.tui.actions import Scope, keymap, of_scope
@@ -32,6 +32,7 @@ from ibkr_tui.tui.pace import Pace
 from ibkr_tui.tui.palette import Palette, palette_of
 from ibkr_tui.tui.remembered import Remembered
 from ibkr_tui.tui.screens.account import AccountScreen
+from ibkr_tui.tui.screens.alert_list import TOLD
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
 from ibkr_tui.tui.screens.market import MarketScreen
@@ -48,6 +49,7 @@ from ibkr_tui.tui.trade.kill import Kill
 from ibkr_tui.tui.watchlist import Watchlists
 
 _AGAIN_S: Final = 2.0
+_TOASTS: Final = 5
 
 
 class TradingApp(FramesOnly):
@@ -272,6 +274,7 @@ class TradingApp(FramesOnly):
             other.missed_link = other.missed_link or (changed.link and other is not page)
         page.frame(changed, flashes=not self._pace.is_slow)
         self.subscriptions.look(page.looks_at(), page.looks_deep())
+        self._tell_alerts(changed.events)
         if "questions" in changed.keys or changed.link:
             self._look_for_questions()
         if now >= self._next_second:
@@ -282,6 +285,14 @@ class TradingApp(FramesOnly):
             second = getattr(self.screen, "second", None)
             if self.screen is not page and second is not None:
                 second()
+
+    def _tell_alerts(self, news: Iterable[Event]) -> None:
+        """What a person asked to be told of: a toast over whatever is shown, and the bell once."""
+        told = [event for event in news if event.code == TOLD]
+        for event in told[-_TOASTS:]:
+            self.notify(clean(event.text, limit=200), title="Alert", severity="warning", markup=False, timeout=20)
+        if told:
+            self.bell()
 
     def _queued(self) -> int:
         """Writes that wait for the terminal; the toolkit has no public measure of it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from ibkr_tui.model.alerts import Alert
 from ibkr_tui.model.chains import OptionChain
 from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
@@ -75,6 +76,16 @@ async def performance(feed: Feed, period: str) -> Performance:
 async def search(feed: Feed, words: str) -> list[Listing]:
     """Listings whose symbol or name matches."""
     return await feed.call("search_contracts", {"symbol": words}, result=list[Listing], deadline=10)
+
+
+async def add_alert(feed: Feed, arguments: Mapping[str, object]) -> Alert:
+    """Set an alert; it is kept when this returns."""
+    return await feed.call("add_alert", arguments, result=Alert, deadline=20)
+
+
+async def remove_alert(feed: Feed, alert_id: str) -> None:
+    """Forget an alert."""
+    await feed.call("remove_alert", {"id": alert_id}, deadline=10)
 
 
 async def contract(feed: Feed, symbol: str, conid: int | None) -> Instrument:

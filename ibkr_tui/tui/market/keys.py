@@ -31,6 +31,8 @@ MARKET_ACTIONS: Final[tuple[Action, ...]] = (
         rank=4),
     _do("board.filter", "f", "Filter", "Show only rows with these words; !word shows those without. Empty shows all.",
         "filter", rank=3),
+    _do("alert.set", "a", "Alert", "Be told of a price, a change, or a price that goes stale.", "set_alert", rank=2),
+    _do("alert.list", "A", "Alerts", "The alerts that are set; one can be deleted there.", "list_alerts"),
     _do("pane.zoom", "z", "Zoom", "The focused pane over the whole page, and back.", "zoom", rank=7),
     _do("ladder.centre", "g", "Centre", "Centre the ladder on the price again, and follow it.", "centre",
         rank=2, where=LADDER),

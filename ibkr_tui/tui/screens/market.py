@@ -11,13 +11,20 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from ibkr_tui.model.alerts import Alert
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
+from ibkr_tui.model.numbers import plain
+from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests
 from ibkr_tui.tui.actions import Action, Scope, of_scope
 from ibkr_tui.tui.desk_state import Chosen, DeskState
 from ibkr_tui.tui.feed import Changed
+from ibkr_tui.tui.market.alert_draft import AlertDraft
 from ibkr_tui.tui.market.keys import BOARD, CHART, LADDER
 from ibkr_tui.tui.market.samples import Trends
+from ibkr_tui.tui.screens.alert_form import AlertForm
+from ibkr_tui.tui.screens.alert_list import AlertList
 from ibkr_tui.tui.screens.market_lists import MarketLists
 from ibkr_tui.tui.subscriptions import Subscriptions
 from ibkr_tui.tui.widgets.board import Board
@@ -277,6 +284,26 @@ class MarketScreen(MarketLists):
     def action_finer(self) -> None:
         self.ladder.regroup(-1)
         self.ladder.retitle()
+
+    def action_set_alert(self) -> None:
+        """An alert on the chosen instrument; at the ladder's price when a person points at one."""
+        chosen = self.state.chosen
+        if chosen.conid is None:
+            self.say(f"{chosen.symbol or 'Nothing'} has no listing yet; wait for its price.", Severity.WARNING)
+            return
+        quote = self.state.quote(chosen.conid)
+        price = self.ladder.price if self.pane is self.ladder else quote.last if quote is not None else None
+        name = clean(quote.description, limit=30) if quote is not None else chosen.symbol
+        draft = AlertDraft(name, chosen.conid, level=plain(price) if price is not None else "")
+        self.app.push_screen(AlertForm(self.state, draft), self._alert_set)
+
+    def _alert_set(self, alert: Alert | None) -> None:
+        if alert is not None:
+            self.say(f"Alert set: {clean(alert.words)}.")
+
+    def action_list_alerts(self) -> None:
+        """The alerts that are set, and those that were told."""
+        self.app.push_screen(AlertList(self.state))
 
     def action_crosshair(self) -> None:
         self.chart.toggle_cross()
