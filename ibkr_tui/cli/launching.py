@@ -71,6 +71,10 @@ class CoreLauncher:
                 "CORE_UNREACHABLE", f"the profile's core has not answered for {ATTACH_DEADLINE_S:g} s"
             ) from None
 
+    async def running(self) -> Attachment | None:
+        """The core that serves now; None when none does. Raises BrokerError CONFIG_MISMATCH, STATE_UNUSABLE."""
+        return await self._serving(open_state(self.profile, self._environ))
+
     async def stop(self) -> None:
         """Stop the core and wait for it. Raises BrokerError CORE_UNREACHABLE when it does not go in time."""
         await stop_core(open_state(self.profile, self._environ))

@@ -31,7 +31,10 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Operation(Generic[Arguments]):
-    """One thing the core can do, described well enough to make a schema and a help text of it."""
+    """One thing the core can do, described well enough to make a schema and a help text of it.
+
+    `link_only`: it takes secrets, which have no place on a command line.
+    """
 
     def __init__(
         self,
@@ -40,12 +43,15 @@ class Operation(Generic[Arguments]):
         arguments: type[Arguments],
         handler: Callable[[Arguments, Caller], Awaitable[Any]],
         summary: str,
+        *,
+        link_only: bool = False,
     ) -> None:
         self.name = name
         self.tier = tier
         self.arguments = arguments
         self.handler = handler
         self.summary = summary
+        self.link_only = link_only
 
     async def call(self, raw: Mapping[str, Any], caller: Caller) -> Any:
         """Check `raw` against the argument struct and run. Raises BrokerError; BAD_ARGUMENT names the field."""

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from ibkr_tui.core.keys.client_keys import ClientKeys, load_client_keys
 from ibkr_tui.core.keys.key_set import load_key_set
+from ibkr_tui.core.keys.store import KeyStore
 from ibkr_tui.core.paths import expand
 from ibkr_tui.core.session.authenticator import Authenticator
 from ibkr_tui.core.session.gateway import Gateway
@@ -74,5 +75,7 @@ def authenticator_of(profile: Profile, clock: Clock) -> Authenticator:
         return Gateway(profile.rest_url, profile.ws_url)
     if profile.auth == "oauth2":
         return OAuth2(KeyFiles(profile, _client_keys), profile.ws_url, clock)
+    if profile.key_store is not None:
+        KeyStore(profile.key_store, clock).recover()
     dialect = profile.session.query_signing
     return OAuth1(KeyFiles(profile, load_key_set), profile.rest_url, profile.ws_url, clock, dialect=dialect)

@@ -30,6 +30,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
         False, "Make room on the disk of the key store, and make it yours and writable; then do it again."
     ),
     "TOKEN_INVALID": ErrorKind(False, "Copy the value from IBKR's portal again, whole."),
+    "ROTATION_UNAVAILABLE": ErrorKind(False, "Rotation works on a key_store of ours: see the README, Keys."),
     "ROTATION_BUSY": ErrorKind(True, "Wait until the other program is done, or end it."),
     "ROTATION_NOT_STARTED": ErrorKind(False, "Begin with `ibkr-tui rotate start`; see `ibkr-tui rotate status`."),
     "ROTATION_EXPIRED": ErrorKind(
@@ -110,6 +111,13 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "IBKR_ORDER_UNKNOWN": ErrorKind(
         False, "The order may or may not be at IBKR. It is not sent again; watch it until it is seen."
     ),
+    "IBKR_GROUP_PARTIAL": ErrorKind(
+        False, "A part of it works: cancel the group with cancel_order group_id=…, or place what is missing."
+    ),
+    "IBKR_OTO_PARTIAL_FAILURE": ErrorKind(
+        False, "See details.cancel: if the trigger was not cancelled, cancel it or close what it bought."
+    ),
+    "AMEND_PENDING": ErrorKind(True, "Wait until IBKR's list shows the order as it is; it is looked for."),
     "QUESTION_DECLINED": ErrorKind(
         False, "The broker asked and the answer was no. Place the order from the app to answer yourself."
     ),

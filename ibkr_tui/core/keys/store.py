@@ -29,7 +29,7 @@ from ibkr_tui.core.keys.manifest import (
     read_manifest,
     verified,
 )
-from ibkr_tui.core.keys.rotation_journal import Entry, Mark, RotationJournal
+from ibkr_tui.core.keys.rotation_journal import JOURNAL, Entry, Mark, RotationJournal
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 
@@ -96,7 +96,7 @@ class KeyStore:
 
     def recover(self) -> None:
         """Put right what a crash left half done, if nobody is changing the store now. For the start of a core."""
-        if not self.place.is_dir():
+        if not (self.place / JOURNAL).is_file():  # nothing was ever changed here
             return
         with contextlib.suppress(BrokerError), self.locked():
             pass

@@ -8,11 +8,12 @@ from ibkr_tui.core.dispatch import Operation
 from ibkr_tui.core.operations.account import account_operations
 from ibkr_tui.core.operations.alerts import alert_operations
 from ibkr_tui.core.operations.guards import guard_operations
+from ibkr_tui.core.operations.keys import key_operations
 from ibkr_tui.core.operations.market import market_operations
 from ibkr_tui.core.operations.options import option_operations
 from ibkr_tui.core.operations.orders import order_operations
-from ibkr_tui.core.operations.reports import report_operations
 from ibkr_tui.core.operations.previews import preview_operations
+from ibkr_tui.core.operations.reports import report_operations
 from ibkr_tui.core.operations.session import session_operations
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def operations(broker: Broker) -> list[Operation[Any]]:
         *alert_operations(broker),
         *report_operations(broker),
         *order_operations(broker),
+        *key_operations(broker),
         *preview_operations(broker),
         *guard_operations(broker),
     ]

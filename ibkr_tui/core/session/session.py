@@ -167,6 +167,15 @@ class Session:
         await self.ready(deadline)
         return competing
 
+    def use_new_keys(self) -> bool:
+        """The key set was switched: log in with the new one now. False when the keys are those that are in use."""
+        if not self._authenticator.look_again():
+            return False
+        _log.info("the key set was switched; logging in with it")
+        self._lost.set()
+        self._again.set()
+        return True
+
     async def session_cookie(self) -> str:
         """The value of the stream's cookie, from a fresh tickle (W-02). Raises BrokerError."""
         tickle = await self._tickle()

@@ -1,0 +1,279 @@
+"""`ibkr-tui rotate`: new keys for a profile, in steps that can be left and taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+import msgspec
+
+from ibkr_tui.cli.output import Exit, emit_result, show, tell
+from ibkr_tui.cli.running import run_command
+from ibkr_tui.cli.selection import Selection
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.rotation import KeyVersion, RotationDone, RotationPhase, RotationStarted, RotationStatus
+
+if TYPE_CHECKING:
+    from ibkr_tui.core.keys.rotation import Rotation
+    from ibkr_tui.core.settings import Profile
+
+Answer = TypeVar("Answer")
+CONFIRM_WITHIN_S: Final = 120.0
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+_NAME = click.option("--confirm", "typed", default="", metavar="NAME", help="The live profile's name, if you mean it.")
+
+
+class TokenDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `rotate confirm --input` reads."""
+
+    new_consumer_key: str
+    new_access_token: str
+    new_access_token_secret: str
+
+
+@click.group()
+def rotate() -> None:
+    """Rotate a profile's keys. The old set stays in charge until the new one has logged in."""
+
+
+@rotate.command()
+@click.option("--new-group", is_flag=True, help="Take the group of RFC 3526 instead of the current set's own.")
+@click.option("--renew", is_flag=True, help="Give what is staged another day.")
+@_NAME
+@_JSON
+@click.pass_obj
+def start(selection: Selection, new_group: bool, renew: bool, typed: str, as_json: bool) -> None:
+    """Stage a new key set, and say what to upload to IBKR."""
+
+    async def work() -> int:
+        arguments = {"group": "group14" if new_group else "keep", "renew": renew, "confirm": typed}
+
+        def alone(rotation: Rotation) -> RotationStarted:
+            from ibkr_tui.core.keys import generation
+
+            if renew:
+                return rotation.renew()
+            return rotation.start((generation.GROUP_14, generation.GENERATOR) if new_group else None)
+
+        begun = await _do(selection, "rotate_start", arguments, _in_thread(alone), RotationStarted, typed=typed)
+        if as_json:
+            emit_result(begun)
+            return Exit.DONE
+        tell(f"Staged: {begun.version}. Nothing changes until `ibkr-tui rotate confirm` has logged in with it.")
+        tell("Upload these in IBKR's portal (Settings, OAuth), then make a new access token there:")
+        for path in begun.upload:
+            show(path)
+        for name, digest in begun.fingerprints.items():
+            tell(f"  {name}  {digest}")
+        tell(f"The stage ends at {begun.expires_at:%Y-%m-%d %H:%M} UTC; `rotate start --renew` gives it another day.")
+        return Exit.DONE
+
+    run_command(work, json_errors=as_json)
+
+
+@rotate.command()
+@_JSON
+@click.pass_obj
+def status(selection: Selection, as_json: bool) -> None:
+    """Which set is in charge, what is staged, and what comes next."""
+
+    async def work() -> int:
+        found = await _do(selection, "rotate_status", {}, _in_thread(lambda it: it.status()), RotationStatus)
+        if as_json:
+            emit_result(found)
+        else:
+            for line in _lines(found):
+                show(line)
+        return Exit.DONE
+
+    run_command(work, json_errors=as_json)
+
+
+@rotate.command()
+@click.option("--input", "source", metavar="FILE|-", help="JSON with new_consumer_key, new_access_token and "
+              "new_access_token_secret; - reads stdin.")  # fmt: skip
+@click.option("--input-fd", type=click.IntRange(min=3), metavar="N", help="The same from a file descriptor.")
+@click.option("--again", is_flag=True, help="Try again with what was entered before.")
+@_NAME
+@_JSON
+@click.pass_obj
+def confirm(
+    selection: Selection, *, source: str | None, input_fd: int | None, again: bool, typed: str, as_json: bool
+) -> None:
+    """Prove the staged set with a test login, then switch to it. Asks for the portal's values, and echoes nothing."""
+
+    async def work() -> int:
+        entry = TokenDocument("", "", "") if again else await asyncio.to_thread(_entered, source, input_fd)
+        values = msgspec.to_builtins(entry)
+
+        async def alone(rotation: Rotation) -> RotationDone:
+            from ibkr_tui.core.operations.keys import RotateConfirm
+
+            return await rotation.confirm(RotateConfirm(**values).entry())
+
+        done = await _do(selection, "rotate_confirm", {**values, "confirm": typed}, alone, RotationDone, typed=typed)
+        if as_json:
+            emit_result(done)
+        else:
+            tell(f"Switched at {done.rotated_at:%H:%M:%S} UTC: {done.version} is in charge.")
+            tell(f"Before it: {done.old_version or 'nothing'}; `ibkr-tui rotate rollback` goes back.")
+        return Exit.DONE
+
+    run_command(work, json_errors=as_json)
+
+
+@rotate.command()
+@_JSON
+@click.pass_obj
+def abort(selection: Selection, as_json: bool) -> None:
+    """Drop what is staged. The set in charge is not touched; a second abort does nothing."""
+
+    async def work() -> int:
+        def alone(rotation: Rotation) -> dict[str, bool]:
+            return {"aborted": rotation.abort()}
+
+        done = await _do(selection, "rotate_abort", {}, _in_thread(alone), dict[str, bool])
+        if as_json:
+            emit_result(done)
+        else:
+            tell("The staged set is gone." if done["aborted"] else "Nothing was staged.")
+        return Exit.DONE
+
+    run_command(work, json_errors=as_json)
+
+
+@rotate.command()
+@_NAME
+@_JSON
+@click.pass_obj
+def rollback(selection: Selection, typed: str, as_json: bool) -> None:
+    """Go back to the previous set; the one in charge now becomes the previous."""
+
+    async def work() -> int:
+        done = await _do(
+            selection, "rotate_rollback", {"confirm": typed}, _in_thread(lambda it: it.rollback()), RotationDone,
+            typed=typed,
+        )  # fmt: skip
+        if as_json:
+            emit_result(done)
+        else:
+            tell(f"Back to {done.version}.")
+        return Exit.DONE
+
+    run_command(work, json_errors=as_json)
+
+
+@rotate.command()
+@click.option("--keep", type=click.IntRange(min=2), default=3, show_default=True, help="How many sets stay.")
+@_JSON
+@click.pass_obj
+def prune(selection: Selection, keep: int, as_json: bool) -> None:
+    """Take old sets off the disk; never the one in charge, the one before it, or the staged one."""
+
+    async def work() -> int:
+        def alone(rotation: Rotation) -> dict[str, list[str]]:
+            return {"dropped": rotation.prune(keep)}
+
+        done = await _do(selection, "rotate_prune", {"keep": keep}, _in_thread(alone), dict[str, list[str]])
+        if as_json:
+            emit_result(done)
+        else:
+            tell(f"{len(done['dropped'])} old sets are gone.")
+        return Exit.DONE
+
+    run_command(work, json_errors=as_json)
+
+
+async def _do(
+    selection: Selection,
+    operation: str,
+    arguments: dict[str, Any],
+    alone: Callable[[Rotation], Awaitable[Answer]],
+    kind: type[Answer],
+    *,
+    typed: str | None = None,
+) -> Answer:
+    """Ask the profile's core when one runs, so that it logs in anew by itself; else do it here."""
+    from ibkr_tui.cli.launching import CoreLauncher
+    from ibkr_tui.core.key_rotation import rotation_without_core
+    from ibkr_tui.link.client import LinkClient
+    from ibkr_tui.model.clock import SystemClock
+
+    chosen = selection.load()
+    place = await CoreLauncher(chosen, selection.environ, leave_after=None).running()
+    if place is None:
+        if typed is not None:
+            _check_name(chosen.profile, typed)
+        async with rotation_without_core(chosen.profile, SystemClock()) as rotation:
+            return await alone(rotation)
+    async with await LinkClient.connect(
+        place.socket_path, fingerprint=place.fingerprint, face="rotate", face_id=uuid.uuid4().hex
+    ) as client:
+        return msgspec.convert(await client.call(operation, arguments, deadline=CONFIRM_WITHIN_S), kind, strict=False)
+
+
+def _in_thread(work: Callable[[Rotation], Answer]) -> Callable[[Rotation], Awaitable[Answer]]:
+    return lambda rotation: asyncio.to_thread(work, rotation)
+
+
+def _check_name(profile: Profile, typed: str) -> None:
+    if profile.kind == "live" and typed != profile.name:
+        raise BrokerError(
+            "CONFIRMATION_REQUIRED",
+            f"the keys of the live profile {profile.name} are about to change",
+            user_action=f"Give --confirm {profile.name} if you mean it.",
+        )
+
+
+def _entered(source: str | None, input_fd: int | None) -> TokenDocument:
+    """The portal's values from a file, a descriptor or a person; never from the command line."""
+    if source is None and input_fd is None:
+        if not sys.stdin.isatty():
+            raise BrokerError("BAD_ARGUMENT", "nobody is here to ask: give --input FILE, --input - or --input-fd N")
+        return TokenDocument(
+            click.prompt("Consumer key (nine letters)", err=True),
+            click.prompt("Access token (not shown)", hide_input=True, err=True),
+            click.prompt("Access token secret (not shown)", hide_input=True, err=True),
+        )
+    try:
+        if input_fd is not None:
+            with open(input_fd, "rb") as file:  # noqa: PTH123 (a descriptor)
+                text = file.read(65536)
+        else:
+            text = sys.stdin.buffer.read(65536) if source == "-" else Path(str(source)).read_bytes()[:65536]
+        return msgspec.json.decode(text, type=TokenDocument)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not the JSON that `rotate confirm --help` names"
+        raise BrokerError("BAD_ARGUMENT", f"the input cannot be read: {why}") from None
+
+
+def _lines(found: RotationStatus) -> list[str]:
+    if found.managed_by:
+        return [f"Nothing to rotate here: {found.managed_by}"]
+    lines = [_line(name, version) for name, version in (
+        ("in charge", found.current), ("before it", found.previous), ("staged", found.staged))]  # fmt: skip
+    says = {
+        RotationPhase.IDLE: "next: ibkr-tui rotate start",
+        RotationPhase.UPLOAD: "next: upload the files below, make a token in the portal, then ibkr-tui rotate confirm",
+        RotationPhase.PROVE: "next: ibkr-tui rotate confirm --again",
+        RotationPhase.EXPIRED: "the stage has expired: ibkr-tui rotate start --renew, or ibkr-tui rotate abort",
+    }
+    if found.expires_at is not None:
+        lines.append(f"stage ends  {found.expires_at:%Y-%m-%d %H:%M} UTC")
+    if found.refusal is not None:
+        lines.append(f"last test   {found.refusal.at:%Y-%m-%d %H:%M} UTC  {found.refusal.text}")
+    return [*lines, *(f"  {path}" for path in found.upload), says[found.phase]]
+
+
+def _line(name: str, version: KeyVersion | None) -> str:
+    if version is None:
+        return f"{name:11} –"
+    since = f"since {version.created:%Y-%m-%d}" if version.created else "made by hand"
+    return (
+        f"{name:11} {version.version}  {since}  {version.consumer_key or 'no token yet'}  sig {version.signature[:23]}"
+    )
