@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ibkr_tui.tui.action import Action, Scope
+from ibkr_tui.tui.action import Action, Scope, Tier
 
 
 def _book(id: str, key: str, label: str, help: str, method: str, *, rank: int = 0) -> Action:
@@ -15,7 +15,22 @@ def _account(id: str, key: str, label: str, help: str, method: str, *, rank: int
     return Action(id, key, label, help, Scope.ACCOUNT, method, rank=rank)
 
 
+def _order(id: str, key: str, label: str, help: str, method: str, *, rank: int = 0) -> Action:
+    return Action(id, key, label, help, Scope.POSITIONS, method, Tier.CHANGE, rank)
+
+
 BOOK_ACTIONS: Final[tuple[Action, ...]] = (
+    _order(
+        "book.open",
+        "enter",
+        "Open",
+        "A ticket that takes from the position, or the selected order.",
+        "open_row",
+        rank=4,
+    ),
+    _order("book.buy", "b", "Buy", "Open a buy ticket for the selected position.", "buy"),
+    _order("book.sell", "s", "Sell", "Open a sell ticket for the selected position.", "sell"),
+    _order("book.cancel", "c", "Cancel", "Cancel the selected order.", "cancel_order", rank=3),
     _book("book.sort", "greater_than_sign", "Sort", "Sort the positions by the next column.", "sort_next", rank=3),
     _book("book.sort_before", "less_than_sign", "Sort", "Sort the positions by the column before.", "sort_before"),
     _book("book.turn", "i", "Turn", "The other end of the positions first.", "turn_order", rank=5),

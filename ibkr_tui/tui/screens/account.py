@@ -14,7 +14,8 @@ from textual.content import Content
 
 from ibkr_tui.model.performance import Performance
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.actions import Scope, of_scope
+from ibkr_tui.tui.action import Scope
+from ibkr_tui.tui.actions import of_scope
 from ibkr_tui.tui.book.day import DayCourse
 from ibkr_tui.tui.book.history import History, shown_value
 from ibkr_tui.tui.book.ledger import Ledger
@@ -94,7 +95,7 @@ class AccountScreen(Page):
     def _paint_all(self) -> None:
         self.panel.paint()
         self.panel.retitle()
-        self.ledger_board.arrange()
+        self.ledger_board.rearrange()
         self._draw_day()
         self._draw_history()
 
@@ -171,7 +172,7 @@ class AccountScreen(Page):
     async def read_ledger(self) -> None:
         """The lines by currency."""
         await self._ledger.read()
-        self.ledger_board.arrange()
+        self.ledger_board.rearrange()
 
     @work(group="performance", name="performance", exit_on_error=False)
     async def read_history(self) -> None:

@@ -15,6 +15,7 @@ from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.instruments import Listing
 from ibkr_tui.model.orders import Side
+from ibkr_tui.model.portfolio import Position
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures, requests
 from ibkr_tui.tui.action import Action, Scope
@@ -22,10 +23,8 @@ from ibkr_tui.tui.actions import of_scope
 from ibkr_tui.tui.desk_state import WORDS, Chosen, DeskState
 from ibkr_tui.tui.feed import Changed, LinkState
 from ibkr_tui.tui.options.strikes import CALL, PUT, Tab, beside, days_left, lines, month_beside, tabs
-from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.screens.search import SearchScreen
-from ibkr_tui.tui.screens.ticket import TicketScreen
-from ibkr_tui.tui.trade.form import fresh_form
+from ibkr_tui.tui.trade.page_keys import OrderPage
 from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.chain_board import ChainBoard
 from ibkr_tui.tui.widgets.contract_panel import ContractPanel
@@ -39,7 +38,7 @@ _STEP: Final = 10
 _OPTION_TYPES: Final = {"OPT", "FOP"}
 
 
-class OptionsScreen(Page):
+class OptionsScreen(OrderPage):
     """Follows the chosen instrument; a contract of its own chain that was chosen is no new underlying."""
 
     scope = Scope.OPTIONS
@@ -75,6 +74,12 @@ class OptionsScreen(Page):
     @property
     def help_pane(self) -> str:
         return "chain"
+
+    @property
+    def selected_position(self) -> Position | None:
+        """What is held of the contract under the cursor."""
+        contract = self.board.contract
+        return self.state.position_of(contract.conid) if contract is not None else None
 
     def looks_at(self) -> set[int]:
         """The underlying, and the contracts that can be seen."""
@@ -244,8 +249,10 @@ class OptionsScreen(Page):
     def applies(self, action: Action) -> bool:
         if action.method in {"later", "earlier", "month_later", "month_earlier", "more_strikes", "fewer_strikes"}:
             return self.chain is not None
-        if action.method in {"pick", "to_money"}:
-            return self.board.contract is not None if action.method == "pick" else bool(self.board.keys)
+        if action.method in {"pick", "buy", "sell"}:
+            return self.board.contract is not None
+        if action.method == "to_money":
+            return bool(self.board.keys)
         return super().applies(action)
 
     def action_pick(self) -> None:
@@ -254,18 +261,29 @@ class OptionsScreen(Page):
         if contract is None:
             self.say("There is no contract on this side of the strike.", Severity.WARNING)
             return
-        chosen = self.state.chosen = Chosen(clean(contract.description, limit=40), contract.conid)
-        held = self.state.position_of(contract.conid)
-        side = Side.SELL if held is not None and held.qty > 0 else Side.BUY
-        form = fresh_form(chosen.symbol, chosen.conid, side)
-        self.app.push_screen(TicketScreen(self.state, form, name_shown=chosen.symbol))
+        held = self.selected_position
+        self._open(Side.SELL if held is not None and held.qty > 0 else Side.BUY)
+
+    def action_buy(self) -> None:
+        """A buy ticket for the marked contract."""
+        self._open(Side.BUY)
+
+    def action_sell(self) -> None:
+        """A sell ticket for the marked contract."""
+        self._open(Side.SELL)
+
+    def _open(self, side: Side) -> None:
+        contract = self.board.contract
+        if contract is not None:
+            self.state.chosen = Chosen(clean(contract.description, limit=40), contract.conid)
+            self.doors.open_ticket(side)
 
     def action_find(self) -> None:
         """Another underlying."""
         self.app.push_screen(SearchScreen(self.state.feed), self._found)
 
-    def _found(self, listing: Listing | None) -> None:
-        if listing is not None:
+    def _found(self, listing: Listing | tuple[str, ...] | None) -> None:
+        if isinstance(listing, Listing):
             self.state.chosen = Chosen(clean(listing.symbol, limit=20), listing.conid)
             self._begin(self.state.chosen)
 

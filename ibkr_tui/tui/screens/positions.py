@@ -10,8 +10,10 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from ibkr_tui.model.orders import Order, Side
 from ibkr_tui.model.portfolio import Position
-from ibkr_tui.tui.actions import Scope, of_scope
+from ibkr_tui.tui.action import Action, Scope
+from ibkr_tui.tui.actions import of_scope
 from ibkr_tui.tui.book.arrangement import GroupBy, View, in_base, totals
 from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.desk_state import Chosen, DeskState
@@ -60,6 +62,11 @@ class PositionsScreen(OrderPage):
         """The position under the cursor, also from a row of one of its orders."""
         return self.board.selected_position
 
+    @property
+    def selected_order(self) -> Order | None:
+        """The closing order under the cursor."""
+        return self.board.selected_order
+
     def looks_at(self) -> set[int]:
         """The instruments that can be seen."""
         return self.board.visible_conids()
@@ -84,7 +91,7 @@ class PositionsScreen(OrderPage):
             self.read_ledger()
 
     def _rearrange(self) -> None:
-        self.board.arrange()
+        self.board.rearrange()
         self.board.retitle()
         self.board.paint()
         self._sum_up()
@@ -151,6 +158,19 @@ class PositionsScreen(OrderPage):
         self._wear(self.board.view.grouped())
         by = self.board.view.group
         self.say("Positions stand in one list." if by is GroupBy.NOTHING else f"Positions by {by}.")
+
+    def applies(self, action: Action) -> bool:
+        if action.method in {"open_row", "buy", "sell"}:
+            return self.selected_position is not None
+        return super().applies(action)
+
+    def action_open_row(self) -> None:
+        """The order under the cursor, or a ticket that takes from the position."""
+        order, position = self.selected_order, self.selected_position
+        if order is not None:
+            self.doors.look_at(order)
+        elif position is not None:
+            self.doors.open_ticket(Side.SELL if position.qty > 0 else Side.BUY)
 
     def action_row_up(self) -> None:
         self.board.move(-1)

@@ -77,7 +77,7 @@ class BookBoard(Board):
 
     # what stands where
 
-    def arrange(self) -> None:
+    def rearrange(self) -> None:
         """Bring the rows into the order that is wanted now."""
         state = self.state
         self._sorted_at = state.clock.monotonic()
@@ -89,14 +89,14 @@ class BookBoard(Board):
     def wear(self, view: View) -> None:
         """Another order or grouping."""
         self.view = view
-        self.arrange()
+        self.rearrange()
         self.repaint()
 
     def resort(self) -> None:
         """Prices have moved: a live order is made anew, once a second."""
         wait = 1 + len(self.keys) // _EACH_SECOND
         if self.view.sort.is_live and self.state.clock.monotonic() - self._sorted_at >= wait:
-            self.arrange()
+            self.rearrange()
 
     @property
     def selected_position(self) -> Position | None:

@@ -40,7 +40,7 @@ class LedgerBoard(Board):
         super().__init__(id=id)
         self._ledger = ledger
 
-    def arrange(self) -> None:
+    def rearrange(self) -> None:
         """Show the lines as they are known now."""
         self.show([line.currency for line in self._ledger.lines])
         self.retitle()

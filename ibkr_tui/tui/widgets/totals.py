@@ -24,11 +24,11 @@ class Totals(Painted):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._sums: Sequence[Total] = ()
-        self._base: Total | None = None
+        self._sum: Total | None = None
 
     def tell(self, sums: Sequence[Total], base: Total | None) -> None:
         """These are the sums; `base` has all of them in one currency, where there is more than one."""
-        self._sums, self._base = sums, base
+        self._sums, self._sum = sums, base
         words = "Totals" if self.state.feed.is_live else "Totals · as last heard"
         self.entitle(Content(words))
         self.paint()
@@ -38,7 +38,7 @@ class Totals(Painted):
         if not self._sums:
             return 0
         more = 1 if len(self._sums) > _MOST else 0
-        return 3 + min(len(self._sums), _MOST) + more + (1 if self._base is not None else 0)
+        return 3 + min(len(self._sums), _MOST) + more + (1 if self._sum is not None else 0)
 
     def rows(self, width: int, height: int) -> list[Row]:
         if not self._sums:
@@ -51,8 +51,8 @@ class Totals(Painted):
         if len(self._sums) > _MOST:
             rest = ", ".join(total.currency for total in self._sums[_MOST:])
             rows.append([Segment(" and " + figures.left(rest, width - 6), palette.muted)])
-        if self._base is not None:
-            rows.append(self._whole(self._base, room))
+        if self._sum is not None:
+            rows.append(self._whole(self._sum, room))
         return rows
 
     def _line(self, total: Total, name: str, room: int) -> Row:
