@@ -72,10 +72,12 @@ class Chains:
             strikes = await self._strikes_of(underlying, month)
         near = _nearest(strikes, around or spot[0], rows)
         found, problem = await self._contracts_of(underlying, month, near)
-        days = sorted({option.expiry for options in found.values() for option in options})
+        every = sorted({option.expiry for options in found.values() for option in options})
+        days = [day for day in every if day >= self._today]
         if not days:
-            raise BrokerError("OPTION_NOT_FOUND", f"IBKR names no {month} options of {underlying.description}{problem}")
-        day = wanted if isinstance(wanted, date) else next((d for d in days if d >= self._today), days[-1])
+            over = f": the last ones ended on {every[-1]}" if every else problem
+            raise BrokerError("OPTION_NOT_FOUND", f"there are no {month} options of {underlying.description}{over}")
+        day = wanted if isinstance(wanted, date) else days[0]
         if day not in days:
             raise BrokerError(
                 "OPTION_NOT_FOUND",

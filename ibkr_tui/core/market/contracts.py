@@ -274,6 +274,8 @@ def _instrument(conid: int, row: Mapping[str, Any]) -> Instrument:
     pair = kind == "CASH" and len(symbol) == 3 and currency
     expiry = str(row.get("maturity_date") or row.get("expiry_full") or "")
     short = contract_name(symbol, kind, expiry, parse_wire_or_none(row.get("strike")), str(row.get("right") or ""))
+    if short == symbol and (option := parse_occ(local)) is not None:
+        short = contract_name(symbol, kind, f"{option.expiry:%Y%m%d}", option.strike, option.right)
     if short == symbol and kind in {"FUT", "OPT", "FOP", "WAR"}:
         short = local
     description = f"{symbol}.{currency}" if pair else short

@@ -76,6 +76,31 @@ async def test_without_a_stream_snapshots_serve(
         assert looks.refused[0].code == "STREAM_OFF"
 
 
+async def test_after_a_lost_stream_quotes_and_books_come_back(
+    running: Any, fresh_simulator: Any, tmp_path: Path, until: Until
+) -> None:
+    async with running(fresh_simulator, tmp_path) as desk:
+        await desk.call("subscribe_tick", symbol="MSFT")
+        book = await desk.call("get_depth", symbol="AAPL", rows=1)
+        await desk.call("look_at", quotes=[book.conid], depth=[book.conid])
+        tables = desk.broker.tables
+
+        def live() -> bool:
+            rows = [*tables["quotes"].rows().values(), *tables["depth"].rows().values()]
+            return len(rows) == 3 and all(row.status is QuoteStatus.LIVE for row in rows)
+
+        await until(live, 10.0)
+        before = desk.broker.stream.connections
+        await fresh_simulator.control("ws", {"do": "abort"})
+        await until(lambda: desk.broker.stream.connections > before, 10.0)
+        await until(live, 10.0)
+        assert (await desk.call("health")).reconnects == 1
+        await desk.call("get_depth", symbol="MSFT")
+        await desk.call("unsubscribe", symbol="MSFT")  # ends every book at the broker; the other one is asked for again
+        shown = tables["depth"].rows()[str(book.conid)]
+        await until(lambda: tables["depth"].rows()[str(book.conid)].changed_mono != shown.changed_mono, 10.0)
+
+
 async def test_a_rehearsal_checks_everything_and_sends_nothing(
     running: Any, simulator: Any, tmp_path: Path, control: Any
 ) -> None:

@@ -137,7 +137,12 @@ async def test_days_that_are_over_are_left_behind(place: Place) -> None:
     late = Place(FakeClock(datetime(2025, 11, 29, tzinfo=UTC)))
     assert (await late.chain()).month == "DEC25"
     late = Place(FakeClock(datetime(2025, 11, 25, tzinfo=UTC)))
-    assert (await late.chain()).expiry == date(2025, 11, 28)
+    assert (await late.chain()).expiries == (date(2025, 11, 28),)
+    with pytest.raises(BrokerError, match="2025-11-28") as caught:
+        await late.chain("2025-11-21")
+    assert caught.value.code == "OPTION_NOT_FOUND"
+    gone = Place(FakeClock(datetime(2025, 11, 29, tzinfo=UTC)))
+    assert "ended on 2025-11-28" in (await gone.refused("NOV25")).message
 
 
 async def test_without_a_price_it_stands_around_the_middle_and_says_why(place: Place) -> None:

@@ -167,6 +167,20 @@ async def test_an_option_is_named_in_occ_form(reads: Reads, fake_clock: Any) -> 
         await known.resolve("AAPL", sec_type="OPT")
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"local_symbol": "AAPL  260116C00190000"},
+        {"local_symbol": "x", "maturity_date": "20260116", "strike": "190.0", "right": "C"},
+    ],
+)
+async def test_an_option_has_a_short_name_however_it_is_described(
+    reads: Reads, fake_clock: Any, extra: dict[str, Any]
+) -> None:
+    reads.extra = {"symbol": "AAPL", "instrument_type": "OPT", "multiplier": "100"} | extra
+    assert (await contracts(reads, fake_clock).instrument(5)).description == "AAPL 16JAN26 190C"
+
+
 async def test_a_sketch_is_for_showing_only(reads: Reads, fake_clock: Any) -> None:
     known = contracts(reads, fake_clock)
     known.sketch(Instrument(9, "AAPL", "AAPL 16JAN26 190C", "", "OPT", "SMART", "USD"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date, timedelta
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ibkr_tui.core.settings import Profile
 from ibkr_tui.core.web.wire import Accounts
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.occ import OptionName, occ_symbol
 from ibkr_tui.model.orders import Order, OrderState
 from ibkr_tui.model.quotes import QuoteStatus
 from tests.core.hasty_clock import HastyClock
@@ -163,6 +165,67 @@ async def test_a_book_of_depth(desk: Desk) -> None:
     assert 265598 not in desk.broker.subscriptions.looking
     assert (await desk.call("unsubscribe", conid=265598))["unsubscribed"]
     assert len(desk.broker.tables["depth"]) == 0
+
+
+async def test_a_chain_with_greeks_and_one_of_its_options(desk: Desk) -> None:
+    chain = await desk.call("get_option_chain", symbol="AAPL", rows=3, quotes=True)
+    assert len(chain.rows) == 3
+    assert chain.rows[0].strike < chain.spot < chain.rows[2].strike
+    call, put = chain.rows[1].call, chain.rows[1].put
+    assert call.quote.delta > 0 > put.quote.delta
+    assert call.quote.implied_vol > 0
+    name = OptionName("AAPL", chain.expiry, "C", call.strike)
+    for spelling in (occ_symbol(name), occ_symbol(name).replace("  ", "")):
+        assert (await desk.call("get_contract", symbol=spelling)).conid == call.conid
+    other = OptionName("AAPL", chain.expiry, "C", D("1.5"))
+    problem = await desk.refused("get_contract", symbol=occ_symbol(other))
+    assert problem.code == "OPTION_NOT_FOUND"
+    looks = await desk.call("look_at", quotes=[call.conid, put.conid])
+    assert looks.quotes == (call.conid, put.conid)
+    tick = await desk.call("get_tick", conid=call.conid)
+    async with asyncio.timeout(10):
+        while tick.delta is None:
+            await asyncio.sleep(0.01)
+            tick = desk.broker.tables["quotes"].get(str(call.conid))
+    assert tick.description == call.description
+    await desk.call("look_at")
+
+
+async def test_futures_by_month(desk: Desk) -> None:
+    problem = await desk.refused("get_contract", symbol="ES", sec_type="FUT")
+    assert problem.code == "SYMBOL_AMBIGUOUS"
+    first = problem.details["candidates"][0]
+    month = date.fromisoformat(first["exchange"])
+    found = await desk.call("get_contract", symbol=f"ES {month:%b%y}".upper())
+    assert (found.conid, found.sec_type) == (first["conid"], "FUT")
+
+
+async def test_older_trades_of_one_instrument_are_those_that_were_booked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = SystemClock().now().date()
+
+    def row(days: int, qty: float) -> dict[str, Any]:
+        day = f"{today - timedelta(days=days):%Y%m%d}"
+        return {
+            "rawDate": day,
+            "qty": qty,
+            "pr": 180.5,
+            "amt": -180.5 * qty,
+            "conid": 265598,
+            "type": "x",
+            "cur": "USD",
+        }
+
+    async def transactions(*asked: Any) -> dict[str, Any]:
+        return {"transactions": [row(2, 9), row(20, 5), row(30, -3), row(25, 0)]}
+
+    monkeypatch.setattr(desk.broker.reads, "transactions", transactions)
+    fills = await desk.call("get_activities", days=60, symbol="AAPL")
+    old = [fill for fill in fills if fill.at.date() < today - timedelta(days=7)]
+    assert [(fill.side, fill.qty) for fill in old] == [("buy", D(5)), ("sell", D(3))]
+    assert all(fill.conid == 265598 for fill in fills)
+    assert not any(fill.qty == 9 for fill in fills), "the trades of these days are told by themselves"
 
 
 async def test_alerts_are_set_listed_and_forgotten(desk: Desk) -> None:
