@@ -56,14 +56,22 @@ class LookDesk:
         if isinstance(found, BrokerError):
             return found
         try:
-            self._subscriptions.add(found, pinned=False)
+            self._add(found)
             if with_depth and conid in self._depth.looking:
                 if not self._has_stream:
                     return no_depth()
+                if conid not in self._depth:
+                    self._subscriptions.make_room()
                 self._depth.add(found)
         except BrokerError as error:
             return error
         return None
+
+    def _add(self, instrument: Instrument) -> None:
+        """What is seen goes before what is only remembered: an idle one may lose its place to it."""
+        if instrument.conid not in self._subscriptions:
+            self._subscriptions.make_room()
+        self._subscriptions.add(instrument, pinned=False)
 
     async def _details(self, conid: int) -> Instrument | BrokerError:
         try:

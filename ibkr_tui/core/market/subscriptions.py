@@ -94,6 +94,14 @@ class Subscriptions:
         self._held[instrument.conid] = _Subscription(instrument, now, pinned)
         self._ask(self._held[instrument.conid])
 
+    def make_room(self) -> None:
+        """Give up the one that was asked for longest ago, if no place is left and nobody looks at it or pinned it."""
+        if len(self._held) + self._others() < self._most:
+            return
+        idle = [held for conid, held in self._held.items() if not held.pinned and conid not in self.looking]
+        if idle:
+            self.remove(min(idle, key=lambda held: held.asked).instrument.conid)
+
     def remove(self, conid: int) -> bool:
         """Unsubscribe; whether it was subscribed."""
         if self._held.pop(conid, None) is None:

@@ -117,6 +117,20 @@ async def test_what_finds_no_place_is_refused_by_name(fake_clock: Any) -> None:
     assert [(r.conid, r.code) for r in found.refused] == [(404, "SYMBOL_NOT_FOUND"), (3, "IBKR_WS_SUB_LIMIT")]
 
 
+async def test_what_is_seen_takes_the_place_of_what_is_idle(fake_clock: Any) -> None:
+    place = Place(fake_clock, most=3)
+    place.held.add(await place.find(9), pinned=True)
+    await place.desk.look("app", [1, 2], [])
+    await place.pass_time(10)
+    await place.desk.look("app", [2, 3], [])
+    assert place.held.conids == (9, 2, 3), "nobody looks at 1 any more"
+    await place.pass_time(10)
+    found = await place.desk.look("app", [3], [3])
+    assert (found.depth, place.held.conids) == ((3,), (9, 3))
+    found = await place.desk.look("app", [3, 4], [3])
+    assert [r.code for r in found.refused] == ["IBKR_WS_SUB_LIMIT"], "pinned and seen ones keep theirs"
+
+
 async def test_without_a_stream_depth_says_why(fake_clock: Any) -> None:
     place = Place(fake_clock, has_stream=False)
     found = await place.desk.look("app", [1], [1])
