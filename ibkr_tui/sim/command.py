@@ -29,6 +29,18 @@ from ibkr_tui.sim.server import run_until_signal
 @click.option("--pacing", is_flag=True, help="Answer 429 beyond the documented request limits.")
 @click.option("--front-door", is_flag=True, help="Listen through a TCP relay that the control URL can break.")
 @click.option("--page-size", default=30, show_default=True, type=click.IntRange(1, 1000), help="Positions a page.")
+@click.option(
+    "--accounts", default=1, show_default=True, type=click.IntRange(1, 20), help="Accounts of the paper user."
+)
+@click.option(
+    "--instruments",
+    default=0,
+    type=click.IntRange(0, 5_000),
+    help="So many, with made-up stocks for the rest.",
+)
+@click.option(
+    "--updates", default=0, type=click.IntRange(0, 50_000), help="Quotes that change a second, over all instruments."
+)
 @click.option("--exit-with-parent", is_flag=True, help="Stop when standard input ends.")
 @click.option(
     "--out",
@@ -48,6 +60,9 @@ def sim(
     pacing: bool,
     front_door: bool,
     page_size: int,
+    accounts: int,
+    instruments: int,
+    updates: int,
     exit_with_parent: bool,
     out: Path,
 ) -> None:
@@ -58,7 +73,22 @@ def sim(
             script = read_script(faults.read_text(encoding="utf-8"))
         except (UnicodeDecodeError, FaultError) as error:
             raise click.BadParameter(f"{faults}: {error}", param_hint="--faults") from None
-    options = SimOptions(out, host, port, seed, speed, tls, gateway, script, pacing, page_size, front_door=front_door)
+    options = SimOptions(
+        out,
+        host,
+        port,
+        seed,
+        speed,
+        tls,
+        gateway,
+        script,
+        pacing,
+        page_size,
+        accounts=accounts,
+        instruments=instruments,
+        updates=updates,
+        front_door=front_door,
+    )
     try:
         status = asyncio.run(run_until_signal(options, exit_with_parent))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -78,6 +79,7 @@ class Market:
         self._venues: dict[Venue, _Clockwork] = {}
         self._moved_to = start
         self._round = 0
+        self._moved = asyncio.Event()
         self._halts: dict[int, float] = {}
         self._listeners: list[Callable[[], None]] = []
         self._day_listeners: list[Callable[[], None]] = []
@@ -146,10 +148,20 @@ class Market:
         self._day_listeners.append(listener)
 
     async def run(self) -> None:
-        """Move the market until cancelled."""
+        """Move the market until cancelled, at its period whatever a step costs."""
+        period = self._scale.period
+        due = self._clock.monotonic() + period
         while True:
-            await self._clock.sleep(self._scale.period)
+            now = self._clock.monotonic()
+            if due < now - period:
+                due = now
+            await self._clock.sleep(max(0.0, due - now))
+            due += period
             self.advance()
+
+    async def next_step(self) -> None:
+        """Wait until the market has moved once more."""
+        await self._moved.wait()
 
     def advance(self) -> None:
         """Move every walk to the exchange's present."""
@@ -158,7 +170,7 @@ class Market:
             self._moved_to = min(self._moved_to, self.time.now())
             return
         if gap <= FINE_STEPS * COARSE_S / 4:
-            steps = min(FINE_STEPS, math.ceil(gap / self._scale.period))
+            steps = max(1, min(FINE_STEPS, round(gap / self._scale.period)))
         else:
             steps = min(COARSEST_STEPS, math.ceil(gap / COARSE_S))
         dt = gap / steps
@@ -166,6 +178,8 @@ class Market:
             self._step(self._moved_to + dt, dt)
         for listener in self._listeners:
             listener()
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
 
     def halt(self, conid: int, halted: bool, seconds: float | None = None) -> None:
         """Halt an instrument, until it is let go or for so many exchange seconds."""

@@ -26,6 +26,11 @@ class Scale:
     period: float = USUAL_PERIOD_S
     idle: float = USUAL_IDLE
 
+    @property
+    def fast(self) -> bool:
+        """Whether somebody asked for so many updates a second: then nothing may lag behind a step."""
+        return self.period != USUAL_PERIOD_S
+
 
 NORMAL = Scale()
 

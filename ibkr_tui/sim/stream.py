@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 10.0
 TRANSPORT = "ibkr_tui.transport"
 PUBLISH_S = 0.25
+MOST_QUEUED = 500
 _COOKIE = re.compile(r'(?:^|;\s*)api=("?\{[^}]*\}"?|[^;]*)')
 _SESSION = re.compile(r'"?session"?\s*:\s*\\?"?([0-9a-fA-F]+)')
 
@@ -185,11 +186,15 @@ class Stream:
             self.send({"topic": "system", "hb": int(self.sim.clock.now() * 1000)})
 
     async def _publish(self) -> None:
+        most = max(MOST_QUEUED, 2 * len(self.sim.market.walks))
         while True:
-            await self.sim.clock.sleep(PUBLISH_S)
+            if self.sim.scale.fast:
+                await self.sim.market.next_step()
+            else:
+                await self.sim.clock.sleep(PUBLISH_S)
             self.subscriptions.publish()
             # A client that does not read must not make the queue grow: wait for it.
-            while self._outbox.qsize() > 500:
+            while self._outbox.qsize() > most:
                 await self.sim.clock.sleep(PUBLISH_S)
 
     async def _read(self) -> None:
