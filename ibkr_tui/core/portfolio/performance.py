@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
 
 from ibkr_tui.core.market.contracts import Recent
 from ibkr_tui.core.web.days import read_day
@@ -20,8 +22,10 @@ from ibkr_tui.model.performance import Performance, PerformancePoint, Transactio
 from ibkr_tui.model.text import clean
 
 KEPT: Final = 900.0
+LONGEST: Final = "12M"
 PERIODS: Final = ("1D", "7D", "MTD", "1M", "3M", "6M", "12M", "YTD")
 MOST_DAYS: Final = 90
+_FINE: Final = Decimal("0.00000001")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 Value = TypeVar("Value")
@@ -45,15 +49,16 @@ class Reports:
         self._lock = asyncio.Lock()
 
     async def performance(self, period: str) -> Performance:
-        """Net value and returns. Raises BrokerError BAD_ARGUMENT, IBKR_RATE_LIMITED with its wait in the details."""
+        """Net value and returns. One year is read, and every shorter period is a part of it: so that looking at another
+        one needs no other call. Raises BrokerError BAD_ARGUMENT, IBKR_RATE_LIMITED with its wait in the details."""
         word = {"1Y": "12M", "1W": "7D"}.get(period.strip().upper(), period.strip().upper())
         if word not in PERIODS:
             raise BrokerError("BAD_ARGUMENT", f"period is one of {', '.join(PERIODS)}, not “{clean(period, limit=20)}”")
 
         async def read() -> Performance:
-            return read_performance(self._account, word, await self._reads.performance(self._account, word))
+            return read_performance(self._account, LONGEST, await self._reads.performance(self._account, LONGEST))
 
-        return await self._once(("performance", word), read)
+        return cut(await self._once(("performance",), read), word, self._clock.now().date())
 
     async def transactions(self, conid: int, currency: str, days: int) -> list[Transaction]:
         """The bookings of the last `days` days, newest first. Raises as `performance`."""
@@ -73,6 +78,38 @@ class Reports:
                 known = await read()
                 self._kept.put(key, known)
             return known
+
+
+def cut(year: Performance, period: str, today: date) -> Performance:
+    """The part of `year` that `period` means, with returns from its own beginning: they are time-weighted, so that
+    those of a part follow from those of the whole."""
+    begin = _begin(period, today)
+    if begin is None:
+        return year
+    points = tuple(point for point in year.points if point.day >= begin)
+    before = [point for point in year.points if point.day < begin]
+    if not before:
+        return msgspec.structs.replace(year, period=period, points=points)
+    base = next((point.total_return for point in reversed(before) if point.total_return is not None), Decimal(0))
+
+    def rebased(point: PerformancePoint) -> PerformancePoint:
+        if point.total_return is None or base <= -1:
+            return msgspec.structs.replace(point, total_return=None)
+        whole = (1 + point.total_return) / (1 + base) - 1
+        return msgspec.structs.replace(point, total_return=whole.quantize(_FINE))
+
+    start = next((point.nav for point in reversed(before) if point.nav is not None), None)
+    return msgspec.structs.replace(year, period=period, points=tuple(map(rebased, points)), start_nav=start)
+
+
+def _begin(period: str, today: date) -> date | None:
+    """The first day of `period`; None for the longest one."""
+    if period == "MTD":
+        return today.replace(day=1)
+    if period == "YTD":
+        return today.replace(month=1, day=1)
+    days = {"1D": 0, "7D": 6, "1M": 30, "3M": 91, "6M": 182}.get(period)
+    return None if days is None else today - timedelta(days=days)
 
 
 def read_performance(account: str, period: str, answer: Mapping[str, Any]) -> Performance:

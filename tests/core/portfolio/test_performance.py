@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from ibkr_tui.core.portfolio.performance import KEPT, Reports, booked_fill, read_performance, read_transactions
+from ibkr_tui.core.portfolio.performance import KEPT, Reports, booked_fill, cut, read_performance, read_transactions
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.orders import Side
+from ibkr_tui.model.performance import Performance, PerformancePoint
 
 ACCOUNT = "DU1"
 AAPL = Instrument(265598, "AAPL", "AAPL", "APPLE INC", "STK", "SMART", "USD")
@@ -104,11 +105,53 @@ async def test_an_answer_is_kept_as_long_as_ibkr_wants(fake_clock: Any) -> None:
     for _ in range(3):
         await reports.performance("12m")
         await reports.performance("1Y")
+        assert (await reports.performance("7d")).period == "7D"
         await reports.transactions(265598, "USD", 90)
     assert reads.calls == [(ACCOUNT, "12M"), (ACCOUNT, 265598, "USD", 90)]
     await fake_clock.advance(KEPT + 1)
     await reports.performance("12M")
     assert len(reads.calls) == 3
+
+
+YEAR = Performance(
+    ACCOUNT,
+    "12M",
+    "USD",
+    tuple(
+        PerformancePoint(day, D(nav), D(whole))
+        for day, nav, whole in (
+            (date(2025, 12, 31), 1000, "0.10"),
+            (date(2026, 2, 27), 1100, "0.21"),
+            (date(2026, 3, 2), 1050, "0.155"),
+            (date(2026, 3, 10), 1155, "0.2705"),
+        )
+    ),
+    D(900),
+)
+
+
+@pytest.mark.parametrize(
+    ("period", "days", "start", "last"),
+    [
+        ("12M", 4, "900", "0.2705"),
+        ("YTD", 3, "1000", "0.155"),
+        ("MTD", 2, "1100", "0.05"),
+        ("7D", 1, "1050", "0.1"),
+        ("1D", 1, "1050", "0.1"),
+        ("3M", 4, "900", "0.2705"),
+    ],
+)
+def test_a_part_of_the_year_begins_anew(period: str, days: int, start: str, last: str) -> None:
+    part = cut(YEAR, period, date(2026, 3, 10))
+    assert (part.period, len(part.points), part.start_nav) == (period, days, D(start))
+    assert part.points[-1].total_return == D(last)
+
+
+def test_after_a_total_loss_there_is_no_return() -> None:
+    lost = [PerformancePoint(date(2025, 12, 31), D(0), D(-1)), PerformancePoint(date(2026, 1, 2), D(5), D(-1))]
+    part = cut(Performance(ACCOUNT, "12M", "USD", tuple(lost)), "YTD", date(2026, 3, 10))
+    assert part.points[0].total_return is None
+    assert cut(Performance(ACCOUNT, "12M", "USD", ()), "1D", date(2026, 3, 10)).points == ()
 
 
 @pytest.mark.parametrize("period", ["", "2M", "forever"])
