@@ -37,7 +37,7 @@ class DayCourse:
         if not self._moments and daily is None:
             return
         moment = Moment(at, daily)
-        if now >= self._next:
+        if not self._moments or now >= self._next:
             self._next = now + EVERY_S
             self._moments.append(moment)
         elif daily is not None:

@@ -39,7 +39,7 @@ class PositionsScreen(OrderPage):
         self._remembered = remembered
         self.board = BookBoard(remembered.memory.book, id="book")
         self.totals = Totals(id="totals")
-        self._totals_lines = 0
+        self._totals_lines = -1
         super().__init__(state, keys)
 
     def compose(self) -> ComposeResult:
