@@ -15,7 +15,9 @@ from ibkr_tui.cli.selection import Selection
 from ibkr_tui.model.errors import BrokerError
 
 _BY_WORD: Final = frozenset({"take_over"})
-"""Confirmed by a word in their arguments, and made for a session that is not ours: no --yes, no waiting for it."""
+"""Confirmed by a word in their arguments: no --yes."""
+_WITHOUT_SESSION: Final = _BY_WORD | {"set_kill_switch", "tighten_limits", "approve_order"}
+"""What the core does by itself: no waiting for a session."""
 
 
 class _OneDocument(click.Command):
@@ -33,7 +35,9 @@ class _OneDocument(click.Command):
 @click.argument("operation")
 @click.argument("words", metavar="[NAME=VALUE]...", nargs=-1)
 @click.option("--args", "document", metavar="JSON", help="Arguments as a JSON object; NAME=VALUE goes over it.")
-@click.option("--yes", is_flag=True, help="Send the order; without it an order is only previewed.")
+@click.option(
+    "--yes", is_flag=True, help="Do it; without it an order is only previewed. A live order needs its approval too."
+)
 @click.pass_obj
 def call(selection: Selection, operation: str, words: tuple[str, ...], document: str | None, yes: bool) -> None:
     """Run OPERATION and print {"ok": true, "result": …} or {"ok": false, "error": {…}}.
@@ -61,17 +65,19 @@ async def _call(selection: Selection, operation: str, words: tuple[str, ...], do
         if described["tier"] in {"read", "stream"}:
             emit_result(await desk.read(operation, arguments))
             return Exit.DONE
-        if operation not in _BY_WORD:
+        if operation not in _WITHOUT_SESSION:
             await desk.session()
-        if not yes and _needs_yes(described):
+        if not yes and _needs_yes(described, arguments):
             raise await desk.unconfirmed(operation, arguments)
+        if launcher.kind == "paper":  # on live an approval is an act of its own
+            arguments = await desk.approved(operation, arguments, described["schema"])
         emit_result(await desk.change(operation, arguments))
         return Exit.DONE
 
 
-def _needs_yes(described: dict[str, Any]) -> bool:
-    """New orders and sweeping changes; a cancel always passes."""
-    if described["name"] in _BY_WORD:
+def _needs_yes(described: dict[str, Any], arguments: dict[str, Any]) -> bool:
+    """New orders and sweeping changes; a cancel always passes, and so does turning the kill switch on."""
+    if described["name"] in _BY_WORD or (described["name"] == "set_kill_switch" and arguments.get("on")):
         return False
     return described["tier"] == "dangerous" or str(described["name"]).startswith("place_")
 

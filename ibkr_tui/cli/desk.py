@@ -19,6 +19,16 @@ READ_DEADLINE_S: Final = 30.0
 CHANGE_DEADLINE_S: Final = (
     120.0  # a submission has its own total deadline in the core; this one is for a core that hangs
 )
+_PREVIEWED: Final = {
+    "place_order": "simple",
+    "place_bracket_order": "bracket",
+    "place_oco_order": "oco",
+    "place_oto_order": "oto",
+    "close_position": "close",
+    "reverse_position": "reverse",
+}
+"""The operations that send one order or group, and the kind of preview of each."""
+_SWEEPS: Final = {"cancel_all_orders": "get_open_orders", "close_all_positions": "get_positions"}
 _READY: Final = frozenset({SessionState.READY, SessionState.DEGRADED})
 _HOPELESS: Final = frozenset({SessionState.BLOCKED, SessionState.COMPETING, SessionState.MAINTENANCE})
 
@@ -54,16 +64,39 @@ class Desk:
             raise BrokerError("IBKR_ORDER_UNKNOWN", error.message, details=error.details) from None
 
     async def unconfirmed(self, operation: str, arguments: Mapping[str, Any]) -> BrokerError:
-        """The refusal of a change without --yes; for an order its details hold the preview."""
-        if not operation.startswith("place_"):
-            details = {"operation": operation}
-            return BrokerError("CONFIRMATION_REQUIRED", f"{operation} was not done: it needs --yes", details=details)
-        preview = await self._client.call("preview_order", arguments, deadline=READ_DEADLINE_S)
-        return BrokerError(
-            "CONFIRMATION_REQUIRED",
-            f"{operation} was not sent: this is a preview",
-            details={"operation": operation, "preview": preview},
-        )
+        """The refusal of a change without --yes; its details hold the preview: of an order what it would do, of a
+        sweeping change what there is to sweep."""
+        details: dict[str, Any] = {"operation": operation}
+        if operation in _PREVIEWED:
+            details["preview"] = await self._preview(operation, arguments)
+            words = f"{operation} was not sent: this is a preview"
+        elif operation in _SWEEPS:
+            details["preview"] = await self._client.call(_SWEEPS[operation], {}, deadline=READ_DEADLINE_S)
+            words = f"{operation} was not done: this is what there is"
+        else:
+            words = f"{operation} was not done: it needs --yes"
+        return BrokerError("CONFIRMATION_REQUIRED", words, details=details)
+
+    async def approved(
+        self, operation: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The arguments of an order with its approval: previewed, its warnings told, approved.
+
+        Other operations' arguments, and those that have an approval, are as they were.
+        """
+        known = any("approval" in shape.get("properties", {}) for shape in _shapes(schema))
+        if operation not in _PREVIEWED or not known or arguments.get("approval"):
+            return dict(arguments)
+        preview = await self._preview(operation, arguments)
+        for warning in preview["warnings"]:
+            tell(f"ibkr-tui: {warning}")
+        wanted = {"preview_id": preview["preview_id"]}
+        given = await self._client.call("approve_order", wanted, deadline=READ_DEADLINE_S)
+        return dict(arguments) | {"approval": given["approval"]}
+
+    async def _preview(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        asked = dict(arguments) | {"kind": _PREVIEWED[operation]}
+        return await self._client.call("preview_order", asked, deadline=READ_DEADLINE_S)
 
     async def session(self) -> None:
         """Wait until the core is logged in.
@@ -97,6 +130,12 @@ class Desk:
                 if isinstance(item, TableDelta):
                     for row in item.rows.values():
                         yield row
+
+
+def _shapes(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The schema itself, or what it refers to."""
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    return [schema, schema.get("$defs", {}).get(name, {})]
 
 
 def _why(health: Health | None) -> BrokerError:

@@ -170,7 +170,7 @@ def fresh_simulator(tmp_path: Path) -> Iterator[SimulatorProcess]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start_simulator() -> Callable[..., Any]:
     """`with start_simulator(out, "--tls") as simulator:` for a simulator with options."""
     return running_simulator

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.operations.arguments import Conid
 from ibkr_tui.core.operations.order_arguments import PlaceOrder
 from ibkr_tui.core.orders.closing import CloseHow
@@ -92,15 +93,18 @@ class ClosePosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit_price: Number | None = None
     tif: Tif = Tif.DAY
     outside_rth: bool = False
+    ext_operator: str = ""
     approval: str = ""
 
-    def how(self) -> CloseHow:
+    def how(self, caller: Caller) -> CloseHow:
         """How it is to be closed. Raises BrokerError BAD_NUMBER."""
         return CloseHow(
             number_or_none(self.qty, "qty"),
             number_or_none(self.limit_price, "limit_price"),
             self.tif,
             self.outside_rth,
+            caller.interactive,
+            self.ext_operator.strip(),
         )
 
 
@@ -111,11 +115,13 @@ class ReversePosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conid: Conid | None = None
     limit_price: Number | None = None
     tif: Tif = Tif.DAY
+    ext_operator: str = ""
     approval: str = ""
 
-    def how(self) -> CloseHow:
+    def how(self, caller: Caller) -> CloseHow:
         """How it is to be turned. Raises BrokerError BAD_NUMBER."""
-        return CloseHow(None, number_or_none(self.limit_price, "limit_price"), self.tif)
+        limit = number_or_none(self.limit_price, "limit_price")
+        return CloseHow(None, limit, self.tif, manual=caller.interactive, operator=self.ext_operator.strip())
 
 
 class CloseAllPositions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

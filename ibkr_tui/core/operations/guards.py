@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
 
 CLOSE_ALL_WORD: Final = "CLOSE-ALL"
+_OPTIONS: Final = frozenset({"OPT", "FOP", "WAR"})
 
 
 def guard_operations(broker: Broker) -> list[Operation[Any]]:
@@ -109,13 +110,13 @@ class GuardHandlers:
         )
 
     async def close_position(self, arguments: ClosePosition, caller: Caller) -> Order:
-        how = arguments.how()
+        how = arguments.how(caller)
         instrument = await self._held(arguments.symbol, arguments.conid, how, caller)
         work = self._broker.closer.close
         return await self._broker.outlives(lambda: work(instrument, how, caller, arguments.approval), "close position")
 
     async def reverse_position(self, arguments: ReversePosition, caller: Caller) -> Order:
-        how = arguments.how()
+        how = arguments.how(caller)
         instrument = await self._held(arguments.symbol, arguments.conid, how, caller)
         work = self._broker.closer.reverse
         return await self._broker.outlives(
@@ -148,17 +149,18 @@ class GuardHandlers:
         try:
             instrument = await self._broker.contracts.resolve("", position.conid)
             await self._first.quoted(instrument, needed=True)
-            approval = self._approved(position, instrument)
-            return told(await self._broker.closer.close(instrument, CloseHow(), caller, approval))
+            how = CloseHow(manual=caller.interactive)
+            approval = self._approved(position, instrument, how)
+            return told(await self._broker.closer.close(instrument, how, caller, approval))
         except BrokerError as error:
             return told(error=error)
 
-    def _approved(self, position: Position, instrument: Instrument) -> str:
+    def _approved(self, position: Position, instrument: Instrument, how: CloseHow) -> str:
         """The word that was typed approves each of the closing orders, as they are now."""
         broker = self._broker
         if not broker.gate.needs_approval:
             return ""
-        preview_id, _ = broker.approvals.previewed(broker.closer.proposal(position, instrument, CloseHow()))
+        preview_id, _ = broker.approvals.previewed(broker.closer.proposal(position, instrument, how))
         return broker.approvals.approve(preview_id).approval
 
     async def _held(self, symbol: str, conid: int | None, how: CloseHow, caller: Caller) -> Instrument:
@@ -173,12 +175,8 @@ class GuardHandlers:
         name = symbol.strip().upper()
         if not name and conid is None:
             raise BrokerError("BAD_ARGUMENT", "name the position: symbol or conid")
-        meant = [
-            position
-            for position in await self._positions()
-            if position.qty != 0
-            and (position.conid == conid if conid else name in {position.symbol.upper(), position.description.upper()})
-        ]
+        held = [position for position in await self._positions() if position.qty != 0]
+        meant = [position for position in held if (position.conid == conid if conid else _is_called(position, name))]
         if not meant:
             raise BrokerError("NO_POSITION", f"there is no position in {clean(symbol, limit=40) or conid}")
         if len(meant) > 1:
@@ -198,3 +196,11 @@ class GuardHandlers:
         await self._first.ready()
         broker.check_clock()
         await self._first.holdings()
+
+
+def _is_called(position: Position, name: str) -> bool:
+    """An option goes by its whole name only: who names the underlying doesn't mean its options."""
+    names = {position.description.upper()}
+    if position.sec_type not in _OPTIONS:
+        names.add(position.symbol.upper())
+    return name in names

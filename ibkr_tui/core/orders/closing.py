@@ -23,6 +23,7 @@ from ibkr_tui.model.orders import Order, OrderTicket, OrderType, Role, Side, Tif
 from ibkr_tui.model.portfolio import Position
 
 GONE_WITHIN: Final = 10.0
+_FUTURES: Final = frozenset({"FUT", "FOP"})
 LOOK_EVERY: Final = 0.25
 
 
@@ -53,12 +54,15 @@ class Send(Protocol):
 
 
 class CloseHow(msgspec.Struct, frozen=True):
-    """At market, or at a limit; all of it, or so many."""
+    """At market, or at a limit; all of it, or so many. `manual`: a person asks for it, not a program; US futures want
+    to know, and the `operator`, who is the account when nobody else is named (reference 4.3)."""
 
     qty: Decimal | None = None
     limit_price: Decimal | None = None
     tif: Tif = Tif.DAY
     outside_rth: bool = False
+    manual: bool = False
+    operator: str = ""
 
 
 class Closer:
@@ -147,6 +151,8 @@ class Closer:
             limit_price=limit,
             tif=how.tif,
             outside_rth=how.outside_rth,
+            manual_indicator=how.manual if instrument.sec_type in _FUTURES else None,
+            ext_operator=(how.operator or self._account) if instrument.sec_type in _FUTURES else "",
         )
         return Proposal(GroupKind.SIMPLE, self._account, (Leg(Role.SINGLE, ticket, instrument),), closes=closes)
 

@@ -27,6 +27,7 @@ class Desk:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
+        self.simulator: Any = None
 
     async def call(self, operation: str, caller: Caller = PERSON, **arguments: Any) -> Any:
         return await self.broker.dispatcher.call(operation, arguments, caller)
@@ -76,6 +77,16 @@ async def run_broker(simulator: Any, state: Path, **changes: Any) -> AsyncIterat
 def running() -> Callable[..., AbstractAsyncContextManager[Desk]]:
     """`async with running(simulator, state_dir, **changes_of_the_profile) as desk:`."""
     return run_broker
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def own_desk(start_simulator: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """One broker for the tests of a module, on a simulator of their own, whose positions they may change."""
+    with start_simulator(tmp_path_factory.mktemp("simulator")) as simulator:
+        async with run_broker(simulator, tmp_path_factory.mktemp("state")) as made:
+            made.simulator = simulator
+            await made.call("get_open_orders")
+            yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
