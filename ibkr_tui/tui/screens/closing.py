@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from textual.content import Content
 
-from ibkr_tui.model.orders import Order
+from ibkr_tui.model.orders import Order, OrderPreview
 from ibkr_tui.model.portfolio import Position
 from ibkr_tui.model.quotes import QuoteStatus
 from ibkr_tui.model.text import clean
@@ -15,41 +15,39 @@ from ibkr_tui.tui.desk_state import WORDS, DeskState
 from ibkr_tui.tui.screens.choice import Answer, ChoiceScreen
 from ibkr_tui.tui.screens.typed_word import TypedWordScreen
 from ibkr_tui.tui.trade.groups import Group
+from ibkr_tui.tui.trade.preview_lines import preview_lines
 from ibkr_tui.tui.trade.writes import CANCEL_ALL_WORD, FLATTEN_WORD, KILL_OFF_WORD
 from ibkr_tui.tui.widgets.order_board import price_words
 
 KEEP, CLOSE, CANCEL, ONE, LIFT = "keep", "close", "cancel", "one", "lift"
 
 
-def close_screen(state: DeskState, position: Position, *, reverse: bool) -> ChoiceScreen:
+def close_screen(state: DeskState, position: Position, preview: OrderPreview, *, reverse: bool) -> ChoiceScreen:
     """Whether to close a position at market, or to turn it round."""
-    side = "SELL" if position.qty > 0 else "BUY"
-    qty = abs(position.qty) * (2 if reverse else 1)
+    name = clean(position.description or position.symbol, limit=30)
+    after = -position.qty if reverse else Decimal(0)
+    order = f"{preview.side.upper()} {figures.quantity(preview.qty)} {name} at market"
+    worth = f"  about {figures.number(preview.value, 0)} {clean(preview.currency, limit=5)}"
+    body = [
+        Content.assemble((order, "bold"), (worth, "$muted")),
+        Content(f"Held now {figures.signed_quantity(position.qty)}, afterwards {figures.signed_quantity(after)}."),
+        Content.assemble(f"P&L of it so far {figures.signed(state.open_pnl(position))}  ", _price(state, position)),
+        *preview_lines(preview),
+    ]
+    working = [row for row in state.open_orders() if row.conid == position.conid]
+    if working:
+        count = "One order works on it and is" if len(working) == 1 else f"{len(working)} orders work on it and are"
+        body.append(Content.styled(f"{count} cancelled first.", "$warn"))
+    answers = [Answer(KEEP, "Leave it", "n"), Answer(CLOSE, "Reverse" if reverse else "Close it", "y", guarded=True)]
+    return ChoiceScreen(f"{'Reverse' if reverse else 'Close'} {name}?", body, answers, tone="warn")
+
+
+def _price(state: DeskState, position: Position) -> tuple[str, str]:
     price, live = state.price_of(position)
     quote = state.quote(position.conid)
     status = state.status(quote)
-    age = f"{figures.age(state.age(quote))} old" if status is QuoteStatus.LIVE else WORDS[status] or str(status)
-    name = clean(position.description or position.symbol, limit=30)
-    value = qty * price * position.multiplier
-    after = -position.qty if reverse else Decimal(0)
-    body = [
-        Content.assemble(
-            (f"{side} {figures.quantity(qty)} {name} at market", "bold"),
-            (f"  about {figures.number(value, 0)} {clean(position.currency, limit=5)}", "$muted"),
-        ),
-        Content(f"Held now {figures.signed_quantity(position.qty)}, afterwards {figures.signed_quantity(after)}."),
-        Content.assemble(
-            f"P&L of it so far {figures.signed(state.open_pnl(position))}  ",
-            (f"price {figures.number(price)}, {age}", "$muted" if live else "bold $warn"),
-        ),
-    ]
-    working = [order for order in state.open_orders() if order.conid == position.conid]
-    if working:
-        count = "1 order works" if len(working) == 1 else f"{len(working)} orders work"
-        body.append(Content.styled(f"{count} on it; closing does not wait for them.", "$warn"))
-    word = "Reverse" if reverse else "Close it"
-    answers = [Answer(KEEP, "Leave it", "n"), Answer(CLOSE, word, "y", guarded=True)]
-    return ChoiceScreen(f"{'Reverse' if reverse else 'Close'} {name}?", body, answers, tone="warn")
+    age = f"{figures.age(state.age(quote))} old" if status is QuoteStatus.LIVE else WORDS[status]
+    return f"price {figures.number(price)}, {age}", "$muted" if live else "bold $warn"
 
 
 def flatten_screen(state: DeskState) -> TypedWordScreen:
@@ -66,7 +64,7 @@ def flatten_screen(state: DeskState) -> TypedWordScreen:
     body = [
         Content.styled(f"{count} closed at market{sum_words}.", "bold"),
         Content(names + more),
-        Content("Working orders are not cancelled by this; C does that."),
+        Content("Every working order is asked to be cancelled first."),
     ]
     return TypedWordScreen("Flatten the account?", body, FLATTEN_WORD)
 

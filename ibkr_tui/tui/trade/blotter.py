@@ -121,16 +121,16 @@ class Blotter(Board):
         dim = group.is_done or not self.state.feed.is_live
         plain = palette.muted if dim else palette.text
         head: Row = [
-            Segment("▾ " if unfolded else "▸ ", palette.accent),
+            Segment("− " if unfolded else "+ ", palette.accent),
             Segment(f"{MARKS[state]} ", self._ink(state)),
             Segment(
                 figures.left(str(lead.side).upper(), 5), palette.muted if dim else palette.side(lead.side is Side.BUY)
             ),
             Segment(f"{figures.quantity(lead.qty)} {clean(lead.description or lead.symbol, limit=24)}  ", plain),
-            Segment(f"{group.kind} ", palette.muted),
+            Segment("" if width < 100 and group.kind == "bracket" else f"{group.kind} ", palette.muted),
             Segment(group_prices(group, self._places(lead)), plain),
         ]
-        if group.ratio is not None:
+        if group.ratio is not None and width >= 100:
             head.append(Segment(f" R {figures.number(group.ratio, 1)}", palette.muted))
         return self._with_tail(head, word, self._ink(state), lead, width)
 
@@ -140,13 +140,13 @@ class Blotter(Board):
         since = order.since or order.placed_at
         passed = (self.state.clock.now() - since).total_seconds() if since is not None else None
         filled = f"{figures.quantity(order.filled)}/{figures.quantity(order.qty)}" if order.filled > 0 else ""
-        room = 22 if width < 100 else 44
+        room, counts = (16, 7) if width < 100 else (32, 11)
         tail: Row = [
-            Segment(figures.left(word, room) + " ", ink),
-            Segment(figures.right(filled, 9) + " ", palette.muted),
-            Segment(figures.right(figures.span(passed) if passed is not None else "", 6), palette.muted),
+            Segment(" " + figures.left(word, room) + " ", ink),
+            Segment(figures.right(filled, counts), palette.muted),
+            Segment(figures.right(figures.span(passed) if passed is not None else "", 7), palette.muted),
         ]
-        return [*fitted_row(head, width - room - 17), *tail]
+        return [*fitted_row(head, width - room - counts - 9), *tail]
 
     def _fill(self, line: Line, width: int) -> Row:
         fill, palette = line.fill, self.palette
@@ -208,17 +208,14 @@ class Blotter(Board):
 
 
 def group_prices(group: Group, places: int) -> str:
-    """`188.00 · stop 185.00 · target 195.00`, or the alternatives' prices."""
+    """`188.00 tgt 195.00 stop 185.00`, or the alternatives' prices."""
 
     def price(order: Order) -> str:
         value: Decimal | None = order.stop_price if order.role is Role.STOP else order.limit_price or order.stop_price
         return figures.number(value, places) if value is not None else "MKT"
 
-    words = []
-    for order in group.orders:
-        named = order.role in {Role.STOP, Role.TARGET, Role.CHILD}
-        words.append(f"{order.role} {price(order)}" if named else price(order))
-    return " · ".join(words)
+    short = {Role.STOP: "stop ", Role.TARGET: "tgt ", Role.CHILD: "then "}
+    return " ".join(short.get(order.role, "") + price(order) for order in group.orders)
 
 
 def fitted_row(row: Row, width: int) -> Row:

@@ -16,6 +16,10 @@ _PEOPLE_DEADLINE_S: Final = 600.0
 """An order may wait for ten questions of 45 seconds each, and ten answers of the broker."""
 
 
+class _Approved(msgspec.Struct, frozen=True):
+    approval: str
+
+
 class Sent(msgspec.Struct, frozen=True):
     """What became of a draft: the state that matters most, and the words for it."""
 
@@ -30,15 +34,26 @@ async def preview(feed: Feed, draft: Draft) -> OrderPreview:
 
 def preview_arguments(draft: Draft) -> dict[str, object]:
     """A simple order's own arguments; a group's with its kind."""
+    if draft.amends:
+        return draft.arguments | {"kind": "amend"}
     if draft.kind is GroupKind.SIMPLE:
         return draft.arguments
     return draft.arguments | {"kind": str(draft.kind)}
 
 
-async def send(feed: Feed, draft: Draft) -> Sent:
+async def send(feed: Feed, draft: Draft, preview: OrderPreview) -> Sent:
     """Send it once. Waits for the broker's answer, a person's answers to its questions included."""
-    answer = await feed.call(draft.operation, draft.arguments, deadline=_PEOPLE_DEADLINE_S)
+    arguments = draft.arguments | await approval(feed, preview)
+    answer = await feed.call(draft.operation, arguments, deadline=_PEOPLE_DEADLINE_S)
     return sent(draft, answer)
+
+
+async def approval(feed: Feed, preview: OrderPreview) -> dict[str, object]:
+    """The approval of that preview as an argument, where orders need one; it is good for this order and used once."""
+    if not preview.needs_approval:
+        return {}
+    given = await feed.call("approve_order", {"preview_id": preview.preview_id}, result=_Approved, deadline=20)
+    return {"approval": given.approval}
 
 
 def sent(draft: Draft, answer: Any) -> Sent:

@@ -151,14 +151,23 @@ class Doors:
         if position is None or position.qty == 0:
             self._app.tell("Nothing is held in the selected instrument.")
             return
-        screen = closing.close_screen(self._state, position, reverse=reverse)
-        self._app.push_screen(screen, lambda given: self._close_if(given, position, reverse=reverse))
+        work = self._ask_close(position, reverse=reverse)
+        self._app.run_worker(work, name="preview", group="close", exit_on_error=False)
 
-    def _close_if(self, given: str | None, position: Position, *, reverse: bool) -> None:
-        if given == closing.CLOSE:
-            call = writes.reverse if reverse else writes.close
-            refused = "Not reversed" if reverse else "Not closed"
-            self._write("close", call(self._state.feed, position), refused=refused)
+    async def _ask_close(self, position: Position, *, reverse: bool) -> None:
+        refused = "Not reversed" if reverse else "Not closed"
+        try:
+            preview = await writes.preview_close(self._state.feed, position, reverse=reverse)
+        except BrokerError as error:
+            self._app.tell(f"{refused}: {clean(str(error), limit=400)}", Severity.ERROR)
+            return
+
+        def decide(given: str | None) -> None:
+            if given == closing.CLOSE:
+                call = writes.close(self._state.feed, position, preview, reverse=reverse)
+                self._write("close", call, refused=refused)
+
+        self._app.push_screen(closing.close_screen(self._state, position, preview, reverse=reverse), decide)
 
     def flatten(self) -> None:
         """Close every position, after a typed word."""

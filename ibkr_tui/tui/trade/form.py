@@ -128,9 +128,9 @@ class TicketForm(msgspec.Struct, frozen=True):
         if mode is GroupKind.BRACKET and first.order_type not in ENTRY_TYPES:
             legs = (msgspec.structs.replace(first, order_type=OrderType.LIMIT),)
         elif mode is GroupKind.OCO:
-            legs = self.legs if len(self.legs) > 1 else (first, _alternative(first))
+            legs = self.legs if self.mode is mode else (first, _alternative(first))
         elif mode is GroupKind.OTO:
-            legs = self.legs[:2] if len(self.legs) > 1 else (first, _consequence(first))
+            legs = self.legs if self.mode is mode else (first, _consequence(first))
         size_by = self.size_by if mode in {GroupKind.SIMPLE, GroupKind.BRACKET} else SizeBy.QTY
         if mode is not GroupKind.BRACKET and size_by is SizeBy.RISK:
             size_by = SizeBy.QTY

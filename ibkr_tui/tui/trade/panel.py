@@ -49,10 +49,14 @@ class TicketPanel(TicketSheet):
     class Left(Message):
         """Escape was pressed where nothing more can be taken back."""
 
+    _previewed_at = 0.0
+    _preview: OrderPreview | None = None
+
     def second(self) -> None:
         """A second has passed: ages move on, and a preview runs out."""
         if self.stage is Stage.PREVIEWED and self._age_of_preview() > _PREVIEW_LIVES_S:
             self.edit()
+        self.price_came()
         self.draw()
 
     def shown_again(self) -> None:
@@ -157,7 +161,12 @@ class TicketPanel(TicketSheet):
 
     def _show_preview(self, draft: Draft, preview: OrderPreview) -> None:
         app = cast(GuardedApp, self.app)
+        if preview.refused_by:
+            self.stage, self.answer = Stage.EDITING, preview_lines(preview)
+            self.draw()
+            return
         self.stage, self.draft, self.answer = Stage.PREVIEWED, draft, preview_lines(preview)
+        self._preview = preview
         self._previewed_at = app.monotonic()
         self.can_focus = True
         self.focus()
@@ -170,8 +179,13 @@ class TicketPanel(TicketSheet):
     def action_send(self) -> None:
         """Send what was previewed, if a person has just pressed the key for it."""
         app = cast(GuardedApp, self.app)
-        draft = self.draft
-        if self.stage is not Stage.PREVIEWED or draft is None or not app.fresh.may_confirm(app.monotonic()):
+        draft, preview = self.draft, self._preview
+        if (
+            self.stage is not Stage.PREVIEWED
+            or draft is None
+            or preview is None
+            or not app.fresh.may_confirm(app.monotonic())
+        ):
             return
         if self.state.account_id != self.account:
             self.edit()
@@ -181,13 +195,13 @@ class TicketPanel(TicketSheet):
         self.stage = Stage.SENDING
         app.fresh.hide()
         self.draw()
-        self.send(draft)
+        self.send(draft, preview)
 
     @work(group="ticket", name="place", exit_on_error=False)
-    async def send(self, draft: Draft) -> None:
+    async def send(self, draft: Draft, preview: OrderPreview) -> None:
         """One call; the core sends the order once."""
         try:
-            sent = await calls.send(self.state.feed, draft)
+            sent = await calls.send(self.state.feed, draft, preview)
         except BrokerError as error:
             if error.code == "IBKR_ORDER_UNKNOWN" or error.details.get("outcome") == "unknown":
                 self._unknown()

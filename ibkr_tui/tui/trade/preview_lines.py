@@ -22,7 +22,16 @@ def preview_lines(preview: OrderPreview) -> list[Content]:
     market = _market(preview)
     if market:
         lines.append(Content.assemble(*market))
-    lines += [Content.styled(f"! {clean(warning, limit=300)}", "$warn") for warning in preview.warnings]
+    if preview.money_at_risk is not None:
+        reward = f"  reward {figures.number(preview.reward, 0)}" if preview.reward is not None else ""
+        lines.append(Content.assemble(("At risk    ", "$muted"), figures.number(preview.money_at_risk, 0), reward))
+    refused = bool(preview.refused_by)
+    mark, style = ("✗", "$danger") if refused else ("!", "$warn")
+    lines += [Content.styled(f"{mark} {clean(warning, limit=300)}", style) for warning in preview.warnings]
+    if refused:
+        codes = " ".join(clean(code, limit=40) for code in preview.refused_by)
+        lines.append(Content.styled(f"It would be refused ({codes}).", "$danger"))
+    lines += [Content.styled(f"Will ask: {clean(question, limit=200)}", "$warn") for question in preview.questions]
     return lines
 
 

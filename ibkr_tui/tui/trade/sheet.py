@@ -55,7 +55,7 @@ class TicketSheet(Vertical, can_focus=True):
         self.stage = Stage.EDITING
         self.draft: Draft | None = None
         self.instrument: Instrument | None = None
-        self._previewed_at = 0.0
+        self._waits_for_price = False
         self.answer: list[Content] = []
         self.told: dict[tuple[int, str], str] = {}
 
@@ -114,6 +114,17 @@ class TicketSheet(Vertical, can_focus=True):
         if not self.form.leg.limit_price and not self.form.amends:
             quote = self.state.quote(self.form.conid)
             self.form = self.form.with_leg(limit_price=first_price(quote, self.form.leg.side))
+            self._waits_for_price = not self.form.leg.limit_price
+
+    def price_came(self) -> None:
+        """The first price is there only now: it fills the limit, unless a person has been in that field."""
+        if not self._is_up:
+            return
+        at = self.screen.focused
+        if self._waits_for_price and self.stage is Stage.EDITING and (at is None or at.id != "limit_price"):
+            self._fill_first_price()
+            if not self._waits_for_price:
+                self.load()
 
     def focus_first(self) -> None:
         """Where filling in begins."""
@@ -175,7 +186,7 @@ class TicketSheet(Vertical, can_focus=True):
         if field == "qty":
             return words.worth(self.form, reading, self.state, self.instrument)
         if field == "ext_operator":
-            return Content.styled("who enters it (CME rule 576)", "$stale")
+            return Content.styled("by whom (CME rule 576)", "$stale")
         return words.distance(self.form, field, self._number(field), self.state)
 
     def _number(self, field: str) -> Decimal | None:
@@ -220,6 +231,7 @@ class TicketSheet(Vertical, can_focus=True):
         """A change makes any preview void."""
         name = message.input.id or ""
         if name in FIELDS:
+            self._waits_for_price = self._waits_for_price and name != "limit_price"
             self.form = self.form.with_value(name, message.value)
             self.told.clear()
             if self.stage is Stage.PREVIEWED:

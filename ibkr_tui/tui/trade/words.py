@@ -25,7 +25,7 @@ LABELS = {
     "limit_offset": "Offset",
     "stop_loss": "Stop",
     "take_profit": "Target",
-    "ext_operator": "Operator",
+    "ext_operator": "Entered",
 }
 _TYPES = {
     OrderType.MARKET: "Market",
@@ -104,12 +104,12 @@ def worth(form: TicketForm, reading: Reading, state: DeskState, instrument: Inst
     if price is None or qty is None:
         return Content.styled(_size_hint(form), "$stale")
     multiplier = instrument.multiplier if instrument is not None else Decimal(1)
-    count = "" if form.size_by is SizeBy.QTY else f"{figures.quantity(qty)} × {figures.number(price)} "
+    count = "" if form.size_by is SizeBy.QTY else f"{figures.quantity(qty)} "
     words = f"{count}= {figures.number(qty * price * multiplier, 0)}"
     if reading.bracket is not None:
         lost = abs(money_between(qty, price, reading.bracket.stop_loss, multiplier))
         net = state.net
-        share = f" = {figures.number(lost / net * 100)}% of net" if net else ""
+        share = f" = {figures.number(lost / net * 100)}%" if net and form.size_by is SizeBy.QTY else ""
         words += f" · risk {figures.number(lost, 0)}{share}"
     return Content.styled(words, "$muted")
 

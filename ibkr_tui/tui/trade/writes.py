@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ibkr_tui.model.numbers import plain
-from ibkr_tui.model.orders import Order
+from ibkr_tui.model.orders import Order, OrderPreview
 from ibkr_tui.model.portfolio import Position
 from ibkr_tui.tui.feed import Feed
+from ibkr_tui.tui.trade import calls
 
 FLATTEN_WORD: Final = "CLOSE-ALL"
 CANCEL_ALL_WORD: Final = "CANCEL-ALL"
@@ -33,14 +34,17 @@ async def cancel_all(feed: Feed) -> Any:
     return await feed.call("cancel_all_orders", {}, deadline=60)
 
 
-async def close(feed: Feed, position: Position) -> Any:
-    """Close a position at market."""
-    return await feed.call("close_position", _held(position), deadline=_PEOPLE_DEADLINE_S)
+async def preview_close(feed: Feed, position: Position, *, reverse: bool) -> OrderPreview:
+    """What closing a position at market would do, or turning it round."""
+    arguments = {"kind": "reverse" if reverse else "close", "conid": position.conid}
+    return await feed.call("preview_order", arguments, result=OrderPreview, deadline=20)
 
 
-async def reverse(feed: Feed, position: Position) -> Any:
-    """Turn a position round at market."""
-    return await feed.call("reverse_position", _held(position), deadline=_PEOPLE_DEADLINE_S)
+async def close(feed: Feed, position: Position, preview: OrderPreview, *, reverse: bool) -> Any:
+    """Close a position at market, or turn it round; its working orders are cancelled first."""
+    operation = "reverse_position" if reverse else "close_position"
+    arguments = {"conid": position.conid} | await calls.approval(feed, preview)
+    return await feed.call(operation, arguments, deadline=_PEOPLE_DEADLINE_S)
 
 
 async def flatten(feed: Feed) -> Any:
@@ -48,13 +52,12 @@ async def flatten(feed: Feed) -> Any:
     return await feed.call("close_all_positions", {"confirm": FLATTEN_WORD}, deadline=_PEOPLE_DEADLINE_S)
 
 
-def _held(position: Position) -> dict[str, object]:
-    return {"symbol": position.symbol, "conid": position.conid}
-
-
 async def amend_price(feed: Feed, order: Order, price: Decimal) -> None:
     """The same order at another price: its stop where it has one, else its limit."""
-    await feed.call("amend_order", restated(order, price), deadline=_PEOPLE_DEADLINE_S)
+    arguments = restated(order, price)
+    preview = await feed.call("preview_order", arguments | {"kind": "amend"}, result=OrderPreview, deadline=20)
+    arguments |= await calls.approval(feed, preview)
+    await feed.call("amend_order", arguments, deadline=_PEOPLE_DEADLINE_S)
 
 
 def moved_field(order: Order) -> str:
