@@ -170,14 +170,20 @@ def load_version(place: Path) -> KeySet:
     if (place / MANIFEST).exists():
         verified(place.resolve())
     path = place / "credentials.toml"
-    try:
-        raw: dict[str, Any] = tomllib.loads(read_private(path, "credentials file").decode())
-        found = msgspec.convert(raw, StoredCredentials)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise _unreadable(path, error) from None
+    found = read_stored(place)
     parameters = place / "dhparam.pem"
     group = parse_dh_parameters(read_private(parameters, "Diffie-Hellman file"), parameters)
     return _key_set(path, found, place / "signature.pem", place / "encryption.pem", group)
+
+
+def read_stored(place: Path) -> StoredCredentials:
+    """A version's credentials alone. Raises IBKR_KEY_NOT_FOUND or IBKR_KEY_INVALID."""
+    path = place / "credentials.toml"
+    try:
+        raw: dict[str, Any] = tomllib.loads(read_private(path, "credentials file").decode())
+        return msgspec.convert(raw, StoredCredentials)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise _unreadable(path, error) from None
 
 
 def _key_set(

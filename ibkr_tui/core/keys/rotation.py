@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ibkr_tui.core.keys import generation
-from ibkr_tui.core.keys.key_set import KeySet, load_version
+from ibkr_tui.core.keys.key_set import KeySet, load_version, read_stored
 from ibkr_tui.core.keys.manifest import ENCRYPTION, GROUP, SIGNATURE, Manifest
 from ibkr_tui.core.keys.pem import load_key, parse_dh_parameters, read_private
 from ibkr_tui.core.keys.rotation_journal import Entry, Mark
@@ -277,7 +277,7 @@ class Rotation:
 
     def _consumer_of(self, version: str) -> str:
         try:
-            return load_version(self._store.path_of(version)).consumer_key
+            return read_stored(self._store.path_of(version)).consumer_key
         except BrokerError:
             return ""
 

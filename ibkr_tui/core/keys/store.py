@@ -213,7 +213,7 @@ class KeyStore:
     def _recover(self) -> None:
         """Idempotent. What was half written goes, a commit that was made is noted, a damaged current set gives way."""
         self._adopt()
-        for path in list((self.place / VERSIONS).iterdir()):
+        for path in [*(self.place / VERSIONS).iterdir(), *(self.place / VERSIONS).glob("*/.*.tmp")]:
             if path.name.startswith("."):
                 self._sweep(path)
         for pointer in POINTERS:
