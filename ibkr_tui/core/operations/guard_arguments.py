@@ -54,6 +54,7 @@ class PreviewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     child: PlaceOrder | None = None
     order_id: str | int = ""
     coid: str = ""
+    sequential: bool = False
     approval: str = ""
 
     def given(self) -> dict[str, Any]:

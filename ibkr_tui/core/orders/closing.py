@@ -55,7 +55,7 @@ class Send(Protocol):
 
 class CloseHow(msgspec.Struct, frozen=True):
     """At market, or at a limit; all of it, or so many. `manual`: a person asks for it, not a program; US futures want
-    to know, and the `operator`, who is the account when nobody else is named (reference 4.3)."""
+    to know, and the `operator`, who is the one of the configuration unless another is named (reference 4.3)."""
 
     qty: Decimal | None = None
     limit_price: Decimal | None = None
@@ -77,8 +77,10 @@ class Closer:
         sweeper: Sweeper,
         send: Send,
         clock: Clock,
+        operator: str = "",
     ) -> None:
         self._account = account
+        self._operator = operator or account
         self._positions = positions
         self._book = book
         self._sweeper = sweeper
@@ -152,7 +154,7 @@ class Closer:
             tif=how.tif,
             outside_rth=how.outside_rth,
             manual_indicator=how.manual if instrument.sec_type in _FUTURES else None,
-            ext_operator=(how.operator or self._account) if instrument.sec_type in _FUTURES else "",
+            ext_operator=(how.operator or self._operator) if instrument.sec_type in _FUTURES else "",
         )
         return Proposal(GroupKind.SIMPLE, self._account, (Leg(Role.SINGLE, ticket, instrument),), closes=closes)
 
