@@ -15,14 +15,14 @@ def picture(values: list[Decimal | None], width: int, scale: Ground) -> list[str
 
 def test_a_profit_stands_on_the_base_line() -> None:
     scale = ground([D(0), D(16)], D(0), 2)
-    assert picture([D(0), D(1), D(8), D(16)], 4, scale) == ["   █", " ▁██"]
+    assert picture([D(0), D(1), D(8), D(16)], 4, scale) == ["   █", " ▁█░"]
     assert {fill for line in area([D(16)], 1, scale) for _, fill in line} == {Fill.UP}
 
 
 def test_a_loss_hangs_from_it_in_reverse() -> None:
     scale = ground([D(0), D(-16)], D(0), 2)
     lines = area([D(-16), D(-4), D(-9)], 3, scale)
-    assert lines[0] == [("█", Fill.DOWN), ("▄", Fill.HUNG), ("█", Fill.DOWN)]
+    assert lines[0] == [("░", Fill.DOWN), ("▄", Fill.HUNG), ("░", Fill.DOWN)]
     assert lines[1] == [("█", Fill.DOWN), (" ", Fill.EMPTY), ("▇", Fill.HUNG)]
 
 

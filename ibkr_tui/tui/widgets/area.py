@@ -1,6 +1,7 @@
 """An area above and below a base line, to an eighth of a cell. Pure, from values to glyphs.
 
-What hangs below the base line is drawn with the same glyphs in reverse: block elements rise from the bottom only.
+The edge is solid and what lies behind it light, so that the course is seen first. What hangs below the base line is
+drawn with the same glyphs in reverse: block elements rise from the bottom only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 import msgspec
 
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+_INSIDE: Final = "░"
 
 
 class Fill(Enum):
@@ -100,12 +102,16 @@ def area(values: Sequence[Decimal | None], width: int, scale: Ground) -> list[li
     for x, value in enumerate(_spread(values, width)):
         size = scale.eighths(value) if value is not None else 0
         base = scale.height - scale.under  # the first line below the base line
-        for step in range((abs(size) + 7) // 8):
-            part = min(8, abs(size) - step * 8)
+        steps = (abs(size) + 7) // 8
+        for step in range(steps):
+            part = abs(size) - step * 8
+            is_edge = step == steps - 1
             if size > 0:
-                lines[base - 1 - step][x] = (_BLOCKS[part], Fill.UP)
+                lines[base - 1 - step][x] = (_BLOCKS[part] if is_edge else _INSIDE, Fill.UP)
+            elif is_edge and part < 8:
+                lines[base + step][x] = (_BLOCKS[8 - part], Fill.HUNG)
             else:
-                lines[base + step][x] = ("█", Fill.DOWN) if part == 8 else (_BLOCKS[8 - part], Fill.HUNG)
+                lines[base + step][x] = ("█" if is_edge else _INSIDE, Fill.DOWN)
     return lines
 
 

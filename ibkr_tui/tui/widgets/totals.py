@@ -70,6 +70,7 @@ class Totals(Painted):
     def _whole(self, base: Total, room: int) -> Row:
         """Everything in one currency; what can't be converted is said, never left out in silence."""
         if base.unpriced:
-            words = f" All in {base.currency}: not yet, {base.unpriced} positions wait for an exchange rate."
+            waiting = "1 position waits" if base.unpriced == 1 else f"{base.unpriced} positions wait"
+            words = f" All in {base.currency}: not yet, {waiting} for an exchange rate."
             return [Segment(words, self.palette.muted)]
         return self._line(base, f"= {base.currency}", room)

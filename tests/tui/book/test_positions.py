@@ -134,7 +134,7 @@ async def test_sums_are_by_currency_and_in_the_accounts_own(drive: Any, scene: A
         assert "= USD" not in desk.text
         desk.feed.rows("positions", {"14204": scene.position("SAP", 14204, "30", "200", "190", currency="EUR")})
         await desk.frame()
-        assert "All in USD: not yet, 1 positions wait for an exchange rate." in desk.text
+        assert "All in USD: not yet, 1 position waits for an exchange rate." in desk.text
         desk.feed.answers["get_ledger"] = lambda _: accounts.ledger()
         await desk.frame(6)
         await desk.until(lambda: "= USD" in desk.text, "the sum of all")
