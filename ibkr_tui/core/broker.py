@@ -13,6 +13,7 @@ from ibkr_tui.core.dispatch import Caller, Dispatcher
 from ibkr_tui.core.feed import Feed
 from ibkr_tui.core.guards import GuardDesk
 from ibkr_tui.core.health import HealthBoard
+from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.login import authenticator_of
@@ -30,9 +31,11 @@ from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.market.tape import Tape
 from ibkr_tui.core.operations.catalogue import operations
+from ibkr_tui.core.orders.amend import Amender
 from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.cancel import Canceller
 from ibkr_tui.core.orders.closing import Closer
+from ibkr_tui.core.orders.conversation import Conversation
 from ibkr_tui.core.orders.facts import FactsDesk
 from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
@@ -63,7 +66,6 @@ from ibkr_tui.model.boards import LOGS, TABLES
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
-from ibkr_tui.model.groups import Proposal
 from ibkr_tui.model.log import Log
 from ibkr_tui.model.orders import Order
 from ibkr_tui.model.quotes import Quote
@@ -159,9 +161,13 @@ class Broker:
         profile, clock, account = self.profile, self.clock, self.profile.account_id
         self.journal = journal
         self.recorder = Recorder(journal, self.logs["events"], self.logs["fills"], account, clock)
+        self.recorder.keep(lambda coid: self.book.find(coid) is not None)
         self.recorder.on_fill = lambda fill: self.portfolio.filled()
         self.book = OrderBook(self.tables["orders"], account, clock, self.recorder.changed, self._alarm)
+        self.book.on_naked, self.book.on_restated = self.recorder.naked, self.recorder.restated
         self.desk = QuestionDesk(self.tables["questions"], profile.safety, clock)
+        conversation = Conversation(self.endpoints, self.desk, self.quiet)
+        self.operator = profile.safety.ext_operator or account
         self.reconciler = Reconciler(reads=self.reads, book=self.book, recorder=self.recorder, clock=clock)
         self.limits = LimitsInForce(profile.limits)
         self.facts = FactsDesk(
@@ -188,24 +194,37 @@ class Broker:
             clock=clock,
             on_journal_failure=self._trip,
         )
-        self.submitter = Submitter(
-            profile=profile,
-            calls=self.endpoints,
-            journal=journal,
-            book=self.book,
-            desk=self.desk,
-            recorder=self.recorder,
-            quiet=self.quiet,
-            read_facts=self.facts.gather,
-            clock=clock,
-            instance=secrets.token_hex(8),
-        )
         self.canceller = Canceller(
             account=account,
             calls=self.endpoints,
             book=self.book,
             desk=self.desk,
             recorder=self.recorder,
+            look=self.reconciler.look,
+            operator=self.operator,
+        )
+        self.submitter = Submitter(
+            account=account,
+            calls=self.endpoints,
+            journal=journal,
+            book=self.book,
+            recorder=self.recorder,
+            conversation=conversation,
+            gate=self.gate,
+            identify=self.reconciler.look_at,
+            cancel=self.canceller.cancel,
+            clock=clock,
+            instance=secrets.token_hex(8),
+        )
+        self.amender = Amender(
+            account=account,
+            calls=self.endpoints,
+            journal=journal,
+            book=self.book,
+            recorder=self.recorder,
+            conversation=conversation,
+            gate=self.gate,
+            lock=self.submitter.lock,
             look=self.reconciler.look,
         )
         self.sweeper = Sweeper(self.book, self.canceller, self.reconciler.read_orders, self.quiet)
@@ -214,8 +233,9 @@ class Broker:
             positions=self.portfolio.read_positions,
             book=self.book,
             sweeper=self.sweeper,
-            send=self._send_one,
+            send=self.submitter.send_one,
             clock=clock,
+            operator=self.operator,
         )
         self.previewer = Previewer(gate=self.gate, approvals=self.approvals, reads=self.reads, limits=self.limits)
         self.guards = GuardDesk(
@@ -417,12 +437,16 @@ class Broker:
         """Open it and remember what earlier runs left open. Without a journal no order is sent; the rest works."""
         try:
             await self.journal.open()
-            for intent in await self.journal.recent():
+            recent = await self.journal.recent()
+            for intent in recent:
                 self.recorder.remember(intent.coid)
             for intent in await self.journal.unfinished():
                 if intent.account == self.profile.account_id:
                     self.recorder.remember(intent.coid)
                     self.book.remember(intent)
+            unseen = {IntentState.NOT_SENT, IntentState.REJECTED}
+            account = self.profile.account_id
+            self.book.recall([i for i in recent if i.state in unseen and i.account == account])
         except BrokerError as error:
             log.error("journal: %s", error.message)
             self.recorder.say(f"{error.message}: no order is sent", Severity.ERROR, code=error.code)
@@ -432,10 +456,6 @@ class Broker:
 
     def _trip(self, why: str) -> None:
         self.guards.trip(why)
-
-    async def _send_one(self, proposal: Proposal, caller: Caller, approval: str) -> Order:
-        leg = proposal.legs[0]
-        return await self.submitter.place(leg.ticket, leg.instrument, caller)
 
     async def _cancel_on_kill(self) -> None:
         await self.sweeper.cancel_all(Caller("kill switch"))

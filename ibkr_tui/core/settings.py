@@ -63,6 +63,7 @@ class SafetySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `require_approval`: paper orders need an approved preview too, as live ones always do. `approval_expires_s`: how
     long a preview may be approved, and an approval used. `cancel_on_kill`: the kill switch also cancels what works.
+    `ext_operator`: who enters orders for futures (CME rule 576); the account id when it is empty.
     """
 
     auto_confirm: tuple[str, ...] = ("o354",)
@@ -70,6 +71,7 @@ class SafetySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     require_approval: bool = False
     approval_expires_s: float = 60.0
     cancel_on_kill: bool = False
+    ext_operator: str = ""
 
 
 class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

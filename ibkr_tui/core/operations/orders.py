@@ -1,16 +1,28 @@
-"""Orders: look, preview, place, cancel, decide."""
+"""Orders and groups: look, place, change, cancel, decide."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
+from ibkr_tui.core.journal.counts import kind_of
 from ibkr_tui.core.operations.arguments import Nothing
-from ibkr_tui.core.operations.order_arguments import AnswerQuestion, PlaceOrder, ResolveOrder, WhichOrder
+from ibkr_tui.core.operations.order_arguments import (
+    AmendOrder,
+    AnswerQuestion,
+    PlaceBracketOrder,
+    PlaceOcoOrder,
+    PlaceOrder,
+    PlaceOtoOrder,
+    ResolveOrder,
+    WhichOrder,
+)
 from ibkr_tui.core.operations.prerequisites import FIRST_ORDERS_WITHIN, Prerequisites
+from ibkr_tui.core.operations.proposals import Proposals
+from ibkr_tui.core.orders.submission import group_result
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.orders import Order
-from ibkr_tui.model.tickets import check_ticket
+from ibkr_tui.model.groups import GroupResult, Proposal
+from ibkr_tui.model.orders import Order, OrderState
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
@@ -22,9 +34,37 @@ def order_operations(broker: Broker) -> list[Operation[Any]]:
     read, change = Tier.READ, Tier.CHANGE
     return [
         Operation("get_open_orders", read, Nothing, do.get_open_orders, "Orders that work, or whose fate is open."),
-        Operation("get_order", read, WhichOrder, do.get_order, "One order, by our id or IBKR's."),
-        Operation("place_order", change, PlaceOrder, do.place_order, "Place a market or limit order."),
-        Operation("cancel_order", change, WhichOrder, do.cancel_order, "Ask to cancel an order."),
+        Operation("get_order", read, WhichOrder, do.get_order, "One order, by our id or IBKR's, or a whole group."),
+        Operation(
+            "place_order",
+            change,
+            PlaceOrder,
+            do.place_order,
+            "Place an order: market, limit, stop, stop_limit, trail, trail_limit or midprice.",
+        ),
+        Operation(
+            "place_bracket_order",
+            change,
+            PlaceBracketOrder,
+            do.place_bracket_order,
+            "Place an entry with a stop and a target behind it, as one.",
+        ),
+        Operation(
+            "place_oco_order",
+            change,
+            PlaceOcoOrder,
+            do.place_oco_order,
+            "Place 2 or more orders (legs) of which the first to fill cancels the others.",
+        ),
+        Operation(
+            "place_oto_order",
+            change,
+            PlaceOtoOrder,
+            do.place_oto_order,
+            "Place an order (child) that waits until another one (trigger) is filled.",
+        ),
+        Operation("amend_order", change, AmendOrder, do.amend_order, "Change an order that works."),
+        Operation("cancel_order", change, WhichOrder, do.cancel_order, "Ask to cancel an order, or a whole group."),
         Operation(
             "resolve_order",
             Tier.DANGEROUS,
@@ -42,48 +82,106 @@ class OrderHandlers:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._first = Prerequisites(broker)
+        self._build = Proposals(broker)
 
     async def get_open_orders(self, arguments: Nothing, caller: Caller) -> list[Order]:
         await self._first.ready()
         await self._broker.reconciler.first_read(FIRST_ORDERS_WITHIN)
         return [order for order in self._broker.book if not order.state.is_done]
 
-    async def get_order(self, arguments: WhichOrder, caller: Caller) -> Order:
-        order = self._broker.book.find(arguments.name) if arguments.name else None
-        if order is None and arguments.name:
+    async def get_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult:
+        found = self._find(arguments.name)
+        if found is None and arguments.name:
             await self._first.ready()
             await self._broker.reconciler.first_read(FIRST_ORDERS_WITHIN)
-            order = self._broker.book.find(arguments.name)
-        if order is None:
+            found = self._find(arguments.name)
+        if found is None:
             raise BrokerError("ORDER_NOT_FOUND", "there is no such order among today's")
-        return order
+        return found
 
     async def place_order(self, arguments: PlaceOrder, caller: Caller) -> Order:
-        ticket = arguments.ticket()
-        if self._broker.profile.kind == "live" or self._broker.profile.orders == "refuse":
-            raise BrokerError("ORDERS_REFUSED", f"profile {self._broker.profile.name} refuses every order")
-        self._broker.check_open()
-        self._broker.desk.face_came(caller.face_id)
-        await self._first.ready()
-        self._broker.check_clock()
-        instrument = await self._first.traded(arguments)
-        check_ticket(ticket, instrument)
+        arguments.ticket()  # what can't be read is said before anything is waited for
+        await self._prepare(caller)
+        proposal = await self._build.simple(arguments, caller)
         await self._first.holdings()
-        return await self._broker.placed(lambda: self._broker.submitter.place(ticket, instrument, caller))
+        send = self._broker.submitter.send_one
+        return await self._broker.placed(lambda: send(proposal, caller, arguments.approval))
 
-    async def cancel_order(self, arguments: WhichOrder, caller: Caller) -> Order:
+    async def place_bracket_order(self, arguments: PlaceBracketOrder, caller: Caller) -> GroupResult:
+        arguments.prices()
+        await self._prepare(caller)
+        return await self._send(await self._build.bracket(arguments, caller), caller, arguments.approval)
+
+    async def place_oco_order(self, arguments: PlaceOcoOrder, caller: Caller) -> GroupResult:
+        await self._prepare(caller)
+        return await self._send(await self._build.oco(arguments, caller), caller, arguments.approval)
+
+    async def place_oto_order(self, arguments: PlaceOtoOrder, caller: Caller) -> GroupResult:
+        await self._prepare(caller)
+        proposal = await self._build.oto(arguments, caller)
+        return await self._send(proposal, caller, arguments.approval, sequential=arguments.sequential)
+
+    async def amend_order(self, arguments: AmendOrder, caller: Caller) -> Order:
+        arguments.changes()
+        await self._prepare(caller)
+        await self._first.holdings()
+        proposal, order = await self._build.amendment(arguments, caller)
+        amend, leg = self._broker.amender.amend, proposal.legs[0]
+        known = self._broker.book.ticket(order.key)
+        changes = {
+            name: getattr(leg.ticket, name)
+            for name in leg.ticket.__struct_fields__
+            if name != "conid" and getattr(leg.ticket, name) != getattr(known, name)
+        }
+        return await self._broker.placed(lambda: amend(order.key, changes, leg.instrument, caller, arguments.approval))
+
+    async def cancel_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult:
         name = arguments.name
         if not name:
-            raise BrokerError("ORDER_NOT_FOUND", "name the order to cancel: order_id or coid")
-        if self._broker.book.find(name) is None:
+            raise BrokerError("ORDER_NOT_FOUND", "name the order to cancel: order_id, coid or group_id")
+        if self._find(name) is None:
             await self._first.ready()
             await self._broker.reconciler.read_orders()
-        return await self._broker.placed(lambda: self._broker.canceller.cancel(name, caller))
+        if not self._broker.book.group(name):
+            return await self._broker.placed(lambda: self._broker.canceller.cancel(name, caller))
+        cancel = self._broker.canceller.cancel_group
+        return _group(name, await self._broker.outlives(lambda: cancel(name, caller), "cancel group"))
 
-    async def resolve_order(self, arguments: ResolveOrder, caller: Caller) -> Order:
-        work = self._broker.resolver.resolve
-        return await self._broker.placed(lambda: work(arguments.name, arguments.verdict, arguments.confirm, caller))
+    async def resolve_order(self, arguments: ResolveOrder, caller: Caller) -> Order | GroupResult:
+        work, broker, name = self._broker.resolver.resolve, self._broker, arguments.name
+        legs = broker.book.group(name)
+        if not legs:
+            return await broker.placed(lambda: work(name, arguments.verdict, arguments.confirm, caller))
+        for leg in [leg for leg in legs if leg.state is OrderState.UNKNOWN] or legs[:1]:
+            await broker.placed(lambda leg=leg: work(leg.key, arguments.verdict, arguments.confirm, caller))  # type: ignore[misc]
+        return _group(name, broker.book.group(name))
 
     async def answer_question(self, arguments: AnswerQuestion, caller: Caller) -> dict[str, Any]:
         question = self._broker.desk.answer(arguments.question_id, arguments.confirmed, caller)
         return {"question_id": question.id, "confirmed": arguments.confirmed, "order_key": question.order_key}
+
+    async def _prepare(self, caller: Caller) -> None:
+        broker = self._broker
+        if broker.profile.kind == "live" or broker.profile.orders == "refuse":
+            raise BrokerError("ORDERS_REFUSED", f"profile {broker.profile.name} refuses every order")
+        broker.check_open()
+        broker.desk.face_came(caller.face_id)
+        await self._first.ready()
+        broker.check_clock()
+
+    async def _send(
+        self, proposal: Proposal, caller: Caller, approval: str, *, sequential: bool = False
+    ) -> GroupResult:
+        await self._first.holdings()
+        send = self._broker.submitter.send_group
+        return await self._broker.outlives(
+            lambda: send(proposal, caller, approval, sequential=sequential), f"place {proposal.kind}"
+        )
+
+    def _find(self, name: str) -> Order | GroupResult | None:
+        legs = self._broker.book.group(name)
+        return _group(name, legs) if legs else self._broker.book.find(name) if name else None
+
+
+def _group(group_id: str, legs: list[Order]) -> GroupResult:
+    return group_result(group_id, kind_of(leg.role for leg in legs), legs)

@@ -9,11 +9,18 @@ import msgspec
 from ibkr_tui.core.dispatch import Arguments, Caller, Operation, Tier
 from ibkr_tui.core.operations.guard_arguments import ClosePosition, PreviewOrder, ReversePosition
 from ibkr_tui.core.operations.guards import GuardHandlers
-from ibkr_tui.core.operations.order_arguments import PlaceOrder
+from ibkr_tui.core.operations.order_arguments import (
+    AmendOrder,
+    PlaceBracketOrder,
+    PlaceOcoOrder,
+    PlaceOrder,
+    PlaceOtoOrder,
+)
 from ibkr_tui.core.operations.prerequisites import Prerequisites
+from ibkr_tui.core.operations.proposals import Proposals
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.groups import GroupKind, Leg, Proposal
-from ibkr_tui.model.orders import OrderPreview, Role
+from ibkr_tui.model.groups import Proposal
+from ibkr_tui.model.orders import OrderPreview
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
@@ -40,6 +47,7 @@ class PreviewHandlers:
         self._broker = broker
         self._first = Prerequisites(broker)
         self._guards = GuardHandlers(broker)
+        self._build = Proposals(broker)
 
     async def preview_order(self, arguments: PreviewOrder, caller: Caller) -> OrderPreview:
         await self._first.ready()
@@ -64,10 +72,19 @@ class PreviewHandlers:
             await self._first.quoted(instrument, needed=how.limit_price is None)
             held = await closer.held(instrument.conid, instrument.description)
             return closer.reversal(held, instrument, how)
-        order = _read(PlaceOrder, given, "place_order")
-        ticket = order.ticket()
-        instrument = await self._first.traded(order)
-        return Proposal(GroupKind.SIMPLE, self._broker.profile.account_id, (Leg(Role.SINGLE, ticket, instrument),))
+        return await self._sent(arguments.kind, given, caller)
+
+    async def _sent(self, kind: str, given: dict[str, Any], caller: Caller) -> Proposal:
+        if kind == "amend":
+            proposal, _ = await self._build.amendment(_read(AmendOrder, given, "amend_order"), caller)
+            return proposal
+        if kind == "bracket":
+            return await self._build.bracket(_read(PlaceBracketOrder, given, "place_bracket_order"), caller)
+        if kind == "oco":
+            return await self._build.oco(_read(PlaceOcoOrder, given, "place_oco_order"), caller)
+        if kind == "oto":
+            return await self._build.oto(_read(PlaceOtoOrder, given, "place_oto_order"), caller)
+        return await self._build.simple(_read(PlaceOrder, given, "place_order"), caller)
 
 
 def _read(struct: type[Arguments], given: dict[str, Any], operation: str) -> Arguments:

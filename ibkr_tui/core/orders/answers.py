@@ -174,17 +174,21 @@ def _rows(data: list[dict[str, Any]], body: bytes, coid: str, orders: int) -> Ou
             asked.append(question)
     if len(taken) + len(asked) + len(failed) != len(data):
         return _unclear("an answer of an unknown shape", body)
+    if len(data) == orders == len(taken) == 1 and taken[0].local_order_id not in {"", coid}:
+        return _unclear("the broker answered with another order's id", body)
+    if orders == 1 and sum(map(bool, (taken, asked, failed))) > 1:
+        return _unclear("the broker took a part and refused a part", body)
+    return _of_rows(tuple(taken), tuple(asked), tuple(failed))
+
+
+def _of_rows(taken: tuple[AcceptedRow, ...], asked: tuple[Asked, ...], failed: tuple[str, ...]) -> Outcome:
     if sum(map(bool, (taken, asked, failed))) > 1:
-        if orders == 1:
-            return _unclear("the broker took a part and refused a part", body)
-        return Partly(tuple(taken), tuple(asked), tuple(failed))
+        return Partly(taken, asked, failed)
     if asked:
-        return Questions(tuple(asked))
+        return Questions(asked)
     if failed:
         return _refused(" · ".join(dict.fromkeys(failed)))
-    if len(data) == orders == 1 and taken[0].local_order_id not in {"", coid}:
-        return _unclear("the broker answered with another order's id", body)
-    return Accepted(tuple(taken))
+    return Accepted(taken)
 
 
 def _question(row: dict[str, Any]) -> Asked | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from ibkr_tui.core.dispatch import Caller
+from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Turn
 from ibkr_tui.core.orders.lifecycle import FOREIGN, OrderBook
 from ibkr_tui.core.orders.payloads import broker_id
@@ -17,21 +18,24 @@ from ibkr_tui.core.orders.recorder import Recorder, summary
 from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
-from ibkr_tui.model.orders import Order, OrderState
+from ibkr_tui.model.orders import Order, OrderState, Verdict
 from ibkr_tui.model.text import clean, sentence
 
 _NO_SUCH: Final = re.compile(r"doesn.t exist|not exist|not found", re.IGNORECASE)
 _OVER: Final = re.compile(r"inactive|already (cancel|fill)|filled|cannot be cancel", re.IGNORECASE)
+_GONE: Final = {"ORDER_DONE", "ORDER_NOT_FOUND"}
 
 
 class CancelCall(Protocol):
     """The one call; raises NotSent or AnswerLost."""
 
-    async def cancel(self, account: str, order_id: str) -> Answer: ...
+    async def cancel(
+        self, account: str, order_id: str, *, manual: bool | None = None, operator: str = ""
+    ) -> Answer: ...
 
 
 class Canceller:
-    """Cancels orders of one account. `look` asks for an order read soon."""
+    """Cancels orders of one account. `look` asks for an order read soon; `operator` is who cancels futures."""
 
     def __init__(
         self,
@@ -42,7 +46,9 @@ class Canceller:
         desk: QuestionDesk,
         recorder: Recorder,
         look: Callable[[], None],
+        operator: str = "",
     ) -> None:
+        self._operator = operator or account
         self._account = account
         self._calls = calls
         self._book = book
@@ -69,11 +75,44 @@ class Canceller:
             self._recorder.note(order.key, Turn("cancel_requested", {"order_id": order_id, "face": caller.face}))
         self._recorder.say(f"cancel requested {summary(order)}", order_key=order.key)
         self._book.cancel_asked(order.key)
-        return await self._ask(order, order_id)
+        return await self._ask(order, order_id, caller)
 
-    async def _ask(self, order: Order, order_id: str) -> Order:
+    async def cancel_group(self, group_id: str, caller: Caller) -> list[Order]:
+        """Ask to cancel every leg that is not over, the parent first; one that is not seen yet, when it is seen.
+
+        Raises BrokerError ORDER_NOT_FOUND, ORDER_DONE, or why the first request failed after all were asked for.
+        """
+        legs = self._book.group(group_id)
+        if not legs:
+            raise BrokerError("ORDER_NOT_FOUND", f"there is no group “{clean(group_id, limit=40)}”")
+        if all(leg.state.is_done for leg in legs):
+            raise BrokerError("ORDER_DONE", "every order of the group is over")
+        failed: list[BrokerError] = []
+        for leg in legs:
+            now = self._now(leg)
+            if now.state.is_done or now.state is OrderState.CANCELLING:
+                continue
+            if not now.order_id and now.state is not OrderState.QUESTION:
+                self._book.mark_cancel_on_sight(now.key, True)
+                turn = Turn("resolved", {"verdict": Verdict.CANCEL_ON_SIGHT, "face": caller.face})
+                state = IntentState.CANCEL_ON_SIGHT if now.state is OrderState.UNKNOWN else None
+                self._recorder.note(now.key, msgspec.structs.replace(turn, state=state))
+                continue
+            try:
+                await self.cancel(now.key, caller)
+            except BrokerError as error:
+                if error.code not in _GONE:  # its group's cancel was faster
+                    failed.append(error)
+        if failed:
+            raise failed[0]
+        return self._book.group(group_id)
+
+    async def _ask(self, order: Order, order_id: str, caller: Caller) -> Order:
+        who: dict[str, Any] = {}
+        if self._book.is_future(order.key):
+            who = {"manual": caller.interactive, "operator": self._operator}
         try:
-            answer = await self._calls.cancel(self._account, order_id)
+            answer = await self._calls.cancel(self._account, order_id, **who)
         except NotSent as error:
             self._book.cancel_refused(order.key, "")
             raise BrokerError(error.code, f"the cancel was not sent: {error.message}") from None

@@ -59,6 +59,11 @@ class Followed:
         self.executions: dict[str, Fill] = {}
 
     @property
+    def largest(self) -> Decimal:
+        """The quantity it has, or may have: a change that is on its way counts."""
+        return max(self.order.qty, self.amending.ticket.qty) if self.amending else self.order.qty
+
+    @property
     def is_legless(self) -> bool:
         """A leg of a group of ours that no id of the broker's names yet."""
         return self.ours and bool(self.order.group_id) and not self.order.order_id

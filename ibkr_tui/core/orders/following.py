@@ -63,6 +63,10 @@ class Following:
         found = leg_of(row, kin)
         return self._followed[found.key] if found else None
 
+    def unplaced(self, group_id: str) -> list[str]:
+        """The broker's ids of orders of a group of which it is not known which leg they are."""
+        return [order_id for order_id, group in self._claims.items() if group == group_id]
+
     def _meet_kin(self) -> None:
         """A parent's id, or those of a group, are known now: rows that came before may be about its legs."""
         for followed in [f for f in self._followed.values() if not f.ours]:
@@ -119,6 +123,9 @@ class Following:
         for child in [f for f in self._followed.values() if f.parent == key]:
             child.order = msgspec.structs.replace(child.order, parent_id=order_id)
             self._table.put(child.order.key, child.order)
+        if followed.cancel_on_sight and followed.order.state is OrderState.WORKING:
+            followed.cancel_on_sight = False
+            self.on_sight(followed.order)
         if followed.ours and followed.order.group_id:
             self._meet_kin()
             self._conclude(followed.order.group_id)
@@ -152,7 +159,10 @@ class Following:
     def _restate(self, followed: Followed, ticket: OrderTicket, status: str = "") -> None:
         """The order is another one now."""
         order = followed.order
-        followed.amending, followed.ticket = None, ticket
+        followed.amending = None
+        if order.state.is_done:
+            return  # it ended before the change could matter
+        followed.ticket = ticket
         followed.amended_at = self._clock.monotonic()
         fields = restated(order, ticket) | {"broker_status": status or order.broker_status}
         self._change(followed, state=order.state, text="", **fields)

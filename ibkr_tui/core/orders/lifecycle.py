@@ -211,11 +211,12 @@ class OrderBook(Following):
             self._bind(followed, fill.order_id)
         order = followed.order
         total = sum((f.qty for f in followed.executions.values()), Decimal(0))
-        filled = max(order.filled, min(total, order.qty))
-        status = "Filled" if filled >= order.qty else "Submitted"
+        largest = followed.largest
+        filled = max(order.filled, min(total, largest))
+        status = "Filled" if filled >= largest else "Submitted"
         money = sum((f.qty * f.price for f in followed.executions.values()), Decimal(0))
         average = (money / total).quantize(Decimal("0.000001")).normalize() if total else None
-        state = next_state(order.state, status, filled=filled, qty=order.qty, cancel_age=self._cancel_age(followed))
+        state = next_state(order.state, status, filled=filled, qty=largest, cancel_age=self._cancel_age(followed))
         self._change(followed, state=state, filled=filled, avg_price=order.avg_price or average, text="")
         return known
 
@@ -242,9 +243,17 @@ class OrderBook(Following):
         return ticket_of(followed) if followed else None
 
     @property
-    def unplaced(self) -> list[str]:
-        """The broker's ids of orders of ours of which it is not known which leg they are."""
-        return list(self._claims)
+    def changing(self) -> bool:
+        """Whether a change of an order was asked for whose fate is open."""
+        return any(f.amending is not None and f.amending.is_lost for f in self._followed.values())
+
+    def is_future(self, key: str) -> bool:
+        """Whether the order is one for a future: its cancel has to say who asks for it."""
+        followed = self._followed.get(key)
+        if followed is None:
+            return False
+        named = followed.ticket is not None and followed.ticket.manual_indicator is not None
+        return named or str(followed.raw.get("secType") or "") in {"FUT", "FOP"}
 
     def unresolved(self) -> list[Order]:
         """Orders whose fate nothing has proven: they are looked for."""
@@ -357,7 +366,7 @@ class OrderBook(Following):
         order = followed.order
         filled = max(order.filled, row.filled or Decimal(0))
         fields = self._terms(followed, row, told)
-        qty = fields.get("qty", order.qty)
+        qty = max(fields.get("qty", order.qty), followed.largest)
         state = next_state(order.state, row.status, filled=filled, qty=qty, cancel_age=self._cancel_age(followed))
         if state not in {OrderState.SENDING, OrderState.QUESTION}:
             followed.sighted = followed.acknowledged = True

@@ -14,6 +14,7 @@ import msgspec
 
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.orders.answers import Asked, critical
+from ibkr_tui.core.orders.lately import DAY, Lately
 from ibkr_tui.core.settings import SafetySettings
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
@@ -39,7 +40,7 @@ class QuestionDesk:
         self._safety = safety
         self._clock = clock
         self._waiting: dict[str, asyncio.Future[Decision]] = {}
-        self._gone: set[str] = set()
+        self._gone = Lately(clock, seconds=DAY, most=1000)
 
     async def decide(self, asked: Asked, caller: Caller, *, order_key: str, summary: str, rounds: int) -> Decision:
         """The answer to `asked`; `rounds` counts the questions of this order that came before it."""

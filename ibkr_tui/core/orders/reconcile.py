@@ -73,7 +73,7 @@ class Reconciler:
         while not await self._attempt(self._everything):
             await self._clock.sleep(WHILE_OPEN)
         while True:
-            soon = self._book.unresolved() or self._gaps_read < self._gaps
+            soon = self._book.unresolved() or self._book.changing or self._gaps_read < self._gaps
             await wait_for(self._asked, WHILE_OPEN if soon else EVERY, self._clock)
             self._asked.clear()
             await self._attempt(self._next)
@@ -162,7 +162,7 @@ class Reconciler:
         trades = self._turn % 2 == 0 if self._book.unresolved() else self._lacks_executions() or self._turn % 5 == 0
         await (self.read_trades if trades else self.read_orders)()
         for order_id in [name for name, times in self._missing.items() if times >= MISSED_LISTS]:
-            await self._look_at(order_id)
+            await self.look_at(order_id)
 
     def _lacks_executions(self) -> bool:
         return any(order.state is OrderState.FILLED and not self._book.fully_told(order) for order in self._book)
@@ -172,7 +172,8 @@ class Reconciler:
         working = {order.order_id for order in self._book if order.order_id and not order.state.is_done}
         self._missing = {name: self._missing.get(name, 0) + 1 for name in working - listed}
 
-    async def _look_at(self, order_id: str) -> None:
+    async def look_at(self, order_id: str) -> None:
+        """One order of the broker's, asked for by its id. A failed read is tried again by whoever needs it."""
         self._missing.pop(order_id, None)
         try:
             row = await self._reads.order_status(order_id)

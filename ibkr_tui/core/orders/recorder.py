@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -14,13 +15,14 @@ import msgspec
 
 from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Journal, Turn
-from ibkr_tui.core.orders.lifecycle import FOREIGN
+from ibkr_tui.core.orders.followed import FOREIGN
+from ibkr_tui.core.orders.lately import DAY, Lately
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event, Severity
 from ibkr_tui.model.log import Log
 from ibkr_tui.model.numbers import plain
-from ibkr_tui.model.orders import Fill, Order, OrderState
+from ibkr_tui.model.orders import Fill, Order, OrderState, OrderTicket, TrailBy
 from ibkr_tui.model.text import clean
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ _TOLD = {
     OrderState.CANCELLED: ("cancelled", IntentState.CANCELLED),
     OrderState.REJECTED: ("rejected", IntentState.REJECTED),
 }
+_DECLINED = re.compile(r"declined \([^)]*\)")
 _VERDICTS = {OrderState.SENDING, OrderState.QUESTION}
 
 
@@ -55,10 +58,15 @@ class Recorder:
         self._clock = clock
         self._started = clock.now()
         self._queue: asyncio.Queue[_Turns | _Filled] = asyncio.Queue()
-        self._executions: set[str] = set()
+        self._executions = Lately(clock, seconds=8 * DAY, most=200_000)
+        self._foreign = Lately(clock, seconds=8 * DAY, most=20_000)
         self._failed = False
-        self._coids: set[str] = set()
+        self._coids = Lately(clock, seconds=8 * DAY, most=100_000)
         self.on_fill: Callable[[Fill], None] = lambda fill: None
+
+    def keep(self, is_followed: Callable[[str], bool]) -> None:
+        """Orders that are still followed are ours, however old they are."""
+        self._coids.is_kept = is_followed
 
     def remember(self, coid: str) -> None:
         """`coid` is an order of ours: its fills belong into the audit."""
@@ -88,15 +96,41 @@ class Recorder:
 
     def filled(self, fill: Fill, *, late: bool) -> bool:
         """A fill was told; whether it was the first time. `late`: by an order read, after a gap in the stream."""
+        ours = fill.coid in self._coids
         if fill.execution_id in self._executions:
+            if ours and fill.execution_id in self._foreign:  # a leg's, told before it was known to be ours
+                self._foreign.discard(fill.execution_id)
+                self._queue.put_nowait(_Filled(fill, late))
             return False
         self._executions.add(fill.execution_id)
         self._fills.append(fill)
-        if fill.coid in self._coids:
+        if ours:
             self._queue.put_nowait(_Filled(fill, late))
-        elif fill.at >= self._started:
+            return True
+        self._foreign.add(fill.execution_id)
+        if fill.at >= self._started:
             self._announce(fill, late)
         return True
+
+    def naked(self, leg: Order, parent: Order) -> None:
+        """A leg was rejected while the order that it was to follow lives, or is filled: nothing guards it."""
+        if parent.state is OrderState.FILLED:
+            what = f"{summary(parent)} is filled without its {leg.role.value}: close the position or place it again"
+        else:
+            name = parent.coid or parent.order_id
+            what = (
+                f"{summary(parent)} works on without its {leg.role.value}: cancel it (cancel_order coid={name}) "
+                f"or place it again"
+            )
+        why = leg.text or leg.broker_status or "rejected"
+        self.say(f"{what} – {why}", Severity.ERROR, code="IBKR_GROUP_PARTIAL", order_key=parent.key)
+
+    def restated(self, key: str, ticket: OrderTicket) -> None:
+        """A change of an order was taken: the journal remembers it as it is now."""
+        if key.startswith(FOREIGN):
+            return
+        facts = {"qty": ticket.qty, "limit_price": ticket.limit_price, "stop_price": ticket.stop_price}
+        self.note(key, Turn("amended", facts, ticket=ticket))
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""
@@ -145,19 +179,36 @@ class Recorder:
             self.say(text, Severity.ERROR, code="IBKR_ORDER_UNKNOWN", order_key=after.key)
         elif after.state is OrderState.REJECTED:
             why = after.text or after.broker_status
-            ours = why.startswith(("not sent", "declared"))
-            self.say(f"{name}: {why}" if ours else f"rejected {name}: {why}", Severity.ERROR, order_key=after.key)
+            declined = _DECLINED.match(why)
+            if declined:
+                text = f"{declined[0]} {name}: {why[declined.end() :].lstrip(': ')}"
+            else:
+                ours = why.startswith(("not sent", "declared"))
+                text = f"{name}: {why}" if ours else f"rejected {name}: {why}"
+            self.say(text, Severity.WARNING if declined else Severity.ERROR, order_key=after.key)
         elif before.state is OrderState.UNKNOWN:
             self.say(f"found {name}: {after.state.value}", Severity.WARNING, order_key=after.key)
         elif after.state in {OrderState.WORKING, OrderState.CANCELLED}:
             self.say(f"{after.state.value} {name}", order_key=after.key)
 
 
+_SHORT = {
+    "market": "MKT", "limit": "LMT", "stop": "STP", "stop_limit": "STP LMT", "trail": "TRAIL",
+    "trail_limit": "TRAIL LMT", "midprice": "MIDPRICE",
+}  # fmt: skip
+
+
 def summary(order: Order) -> str:
-    """An order in a few words: `BUY 100 AAPL LMT 188.00 DAY`."""
-    price = "" if order.limit_price is None else f" {plain(order.limit_price)}"
-    kind = {"limit": "LMT", "market": "MKT"}.get(order.order_type, order.order_type.upper())
-    return f"{order.side.value.upper()} {plain(order.qty)} {order.description} {kind}{price} {order.tif.upper()}"
+    """An order in a few words: `BUY 100 AAPL LMT 188 DAY`, `SELL 5 AAPL STP 185 GTC`, `SELL 5 AAPL TRAIL 1.5% DAY`."""
+    words = [order.side.value.upper(), plain(order.qty), order.description]
+    words.append(_SHORT.get(order.order_type, order.order_type.upper()))
+    if order.trail is not None:
+        words.append(plain(order.trail) + ("%" if order.trail_by is TrailBy.PERCENT else ""))
+    elif order.stop_price is not None:
+        words.append(plain(order.stop_price))
+    if order.limit_price is not None:
+        words += ["@" if order.order_type == "stop_limit" else "", plain(order.limit_price)]
+    return " ".join([word for word in words if word] + [order.tif.upper()])
 
 
 def _old(at: datetime, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from ibkr_tui.core.orders.answers import Concern, Refused
 from ibkr_tui.model.errors import BrokerError
@@ -15,10 +15,11 @@ _REMEDIES: Final = {
 }
 
 
-def refusal(outcome: Refused, details: Mapping[str, str]) -> BrokerError:
+def refusal(outcome: Refused, details: Mapping[str, Any], *, interactive: bool = False) -> BrokerError:
     """QUESTION_DECLINED, IBKR_ORDER_REJECTED_WARNING (`details.about` says what about) or IBKR_ORDER_REJECTED."""
     if outcome.declined:
-        return BrokerError("QUESTION_DECLINED", outcome.text, details=details)
+        action = "Place it again and answer yes, or change the order." if interactive else None
+        return BrokerError("QUESTION_DECLINED", outcome.text, user_action=action, details=details)
     if outcome.concern is None:
         return BrokerError("IBKR_ORDER_REJECTED", outcome.text, details=details)
     return BrokerError(

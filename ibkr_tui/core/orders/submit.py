@@ -1,266 +1,260 @@
-"""Sending an order (design 6.1, 6.2): gate, one commit, one POST, and an honest name for what came back.
+"""Sending orders (design 6.1, 6.2, 6.6): gate, one commit, one POST, and an honest name for what came back.
 
-Under the account's lock, one order at a time: two at once mix up their questions (reference 4.6). Nothing here is ever
-sent a second time. Whatever ends this early — a lost answer, a cancelled task, a fault of ours — leaves the order
+Under the account's lock, one submission at a time: two at once mix up their questions (reference 4.6). Nothing here is
+ever sent a second time. Whatever ends this early — a lost answer, a cancelled task, a fault of ours — leaves the orders
 UNKNOWN, never forgotten.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
-import msgspec
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, Protocol
 
 from ibkr_tui.core.dispatch import Caller
-from ibkr_tui.core.journal.intents import Intent, IntentState
+from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Journal, Turn
-from ibkr_tui.core.orders.answers import Accepted, Asked, Outcome, Questions, Refused, Registered, Unclear, classify
-from ibkr_tui.core.orders.coid import new_coid
+from ibkr_tui.core.orders.answers import Asked, Outcome, Refused, Unclear
+from ibkr_tui.core.orders.conversation import Conversation, Topic, Unsent
+from ibkr_tui.core.orders.gate import Judgement
 from ibkr_tui.core.orders.lifecycle import OrderBook
-from ibkr_tui.core.orders.payloads import encode, order_payload
-from ibkr_tui.core.orders.questions import Decision, QuestionDesk
+from ibkr_tui.core.orders.payloads import child_payload, encode, order_payload
 from ibkr_tui.core.orders.recorder import Recorder, summary
 from ibkr_tui.core.orders.refusals import refusal
-from ibkr_tui.core.orders.risk import Assessment, RiskFacts, check, check_mode, check_rehearsal
-from ibkr_tui.core.quiet import QuietWindow
-from ibkr_tui.core.settings import Profile
-from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
+from ibkr_tui.core.orders.settlement import Settlement
+from ibkr_tui.core.orders.submission import Submission, group_details, group_result, intents, prepare
+from ibkr_tui.core.web.answer import Answer
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
+from ibkr_tui.model.groups import GroupKind, GroupResult, Leg, Proposal
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.orders import Order, OrderState, OrderTicket
-from ibkr_tui.model.tickets import check_ticket
+from ibkr_tui.model.orders import Order, OrderState, OrderTicket, Role
+
+IDENTIFY_WITHIN: Final = 5.0
+CANCEL_WITHIN: Final = 5.0
+LOOK_EVERY: Final = 0.5
 
 
 class OrderCalls(Protocol):
-    """The calls that change something. Each leaves exactly once; raises NotSent or AnswerLost."""
+    """The calls that place. Each leaves exactly once; raises NotSent or AnswerLost."""
 
     async def place(self, account: str, body: bytes) -> Answer: ...
     async def reply(self, question_id: str, confirmed: bool) -> Answer: ...
 
 
-ReadFacts = Callable[[OrderTicket, Instrument], Awaitable[RiskFacts]]
+class Judge(Protocol):
+    """The gate, as far as sending needs it."""
 
-
-class Unsent(msgspec.Struct, frozen=True):
-    """No byte left this machine."""
-
-    error: NotSent
+    async def judge(self, proposal: Proposal, caller: Caller, approval: str = "") -> Judgement: ...
+    def check_switch(self, *, adds_risk: bool = True) -> None: ...
 
 
 class Submitter:
-    """Places orders for one account."""
+    """Places orders for one account. `lock` is the account's; `identify` reads one order of the broker's into the book,
+    `cancel` asks to cancel one."""
 
     def __init__(
         self,
         *,
-        profile: Profile,
+        account: str,
         calls: OrderCalls,
         journal: Journal,
         book: OrderBook,
-        desk: QuestionDesk,
         recorder: Recorder,
-        quiet: QuietWindow,
-        read_facts: ReadFacts,
+        conversation: Conversation,
+        gate: Judge,
+        identify: Callable[[str], Awaitable[None]],
+        cancel: Callable[[str, Caller], Awaitable[Order]],
         clock: Clock,
         instance: str,
     ) -> None:
-        self._profile = profile
+        self._account = account
         self._calls = calls
         self._journal = journal
         self._book = book
-        self._desk = desk
         self._recorder = recorder
-        self._quiet = quiet
-        self._read_facts = read_facts
+        self._conversation = conversation
+        self._gate = gate
+        self._identify = identify
+        self._cancel = cancel
         self._clock = clock
         self._instance = instance
-        self._lock = asyncio.Lock()
+        self._settlement = Settlement(book, recorder)
+        self.lock = asyncio.Lock()
 
-    async def place(self, ticket: OrderTicket, instrument: Instrument, caller: Caller) -> Order:
+    async def place(self, ticket: OrderTicket, instrument: Instrument, caller: Caller, approval: str = "") -> Order:
+        """One simple order, as `send_one`."""
+        leg = Leg(Role.SINGLE, ticket, instrument)
+        return await self.send_one(Proposal(GroupKind.SIMPLE, self._account, (leg,)), caller, approval)
+
+    async def send_one(self, proposal: Proposal, caller: Caller, approval: str = "") -> Order:
         """The order as it stands once its POST is answered.
 
         Raises BrokerError: the rule that refused it, JOURNAL_UNAVAILABLE (nothing was sent), IBKR_ORDER_REJECTED…,
         QUESTION_DECLINED, or IBKR_ORDER_UNKNOWN with the cOID in its details.
         """
-        async with self._lock:
-            check_ticket(ticket, instrument)
-            facts = await self._read_facts(ticket, instrument)
-            check_mode(facts)
-            assessment = check(ticket, instrument, facts, self._profile.limits)
-            check_rehearsal(facts)
-            if self._journal.failure:
-                raise BrokerError("JOURNAL_UNAVAILABLE", f"nothing was sent: {self._journal.failure}")
-            async with self._quiet.quiet():  # a read between the POST and the reply to its question voids the question
-                return await self._send(ticket, instrument, caller, assessment)
-
-    async def _send(self, ticket: OrderTicket, instrument: Instrument, caller: Caller, assessment: Assessment) -> Order:
-        now, account = self._clock.now(), self._profile.account_id
-        coid = new_coid(now)
-        body = encode(order_payload(ticket, instrument.conid, account, coid))
-        digest = hashlib.sha256(body).hexdigest()
-        order = Order(
-            key=coid,
-            account=account,
-            conid=instrument.conid,
-            symbol=instrument.symbol,
-            description=instrument.description,
-            side=ticket.side,
-            order_type=ticket.order_type.value,
-            qty=ticket.qty,
-            state=OrderState.SENDING,
-            coid=coid,
-            limit_price=ticket.limit_price,
-            tif=ticket.tif.value,
-            placed_at=now,
-            since=now,
-        )
-        await self._journal.begin(
-            _intent(order, digest, self._instance), _facts(order, ticket, digest, assessment, caller)
-        )
-        self._recorder.remember(coid)
-        self._book.begin(order)
-        self._recorder.note(coid, Turn("sent", {"request_hash": digest}))
-        outcome: Outcome | Unsent = Unclear("this core was interrupted before the answer came")
-        try:
-            outcome = await self._exchange(lambda: self._calls.place(account, body), coid, reply=False)
-            if isinstance(outcome, Questions):
-                outcome = await self._converse(outcome, order, caller)
-        finally:
-            settled = self._settle(coid, outcome)
-        return self._result(settled, outcome)
-
-    async def _exchange(self, call: Callable[[], Awaitable[Answer]], coid: str, *, reply: bool) -> Outcome | Unsent:
-        try:
-            answer = await call()
-        except NotSent as error:
-            # A reply that did not leave decides nothing: the question's order may still be taken.
-            return Unclear(f"the reply did not leave: {error.message}") if reply else Unsent(error)
-        except AnswerLost as error:
-            return Unclear(error.message)
-        return classify(answer.status, answer.body, coid=coid, reply=reply)
-
-    async def _converse(self, first: Questions, order: Order, caller: Caller) -> Outcome | Unsent:
-        """Answer questions until the broker decides. Every question of an answer is answered before it counts."""
-        waiting = list(first.items)
-        outcome: Outcome | Unsent = first
-        answered: set[str] = set()
-        rounds = 0
-        self._quiet.asking = True
-        while waiting:
-            asked = waiting.pop(0)
-            if asked.id in answered:
-                continue
-            answered.add(asked.id)
-            decision = await self._decide(asked, order, caller, rounds)
-            rounds += 1
-            outcome = await self._exchange(
-                lambda asked=asked, decision=decision: self._calls.reply(asked.id, decision.confirmed),  # type: ignore[misc]
-                order.coid,
-                reply=True,
-            )
-            if isinstance(outcome, Questions):
-                waiting.extend(outcome.items)
-            elif not decision.confirmed:
-                return _declined(outcome, asked, decision)
-            elif not isinstance(outcome, Accepted):
-                return outcome
-        return Unclear("the broker repeated its questions") if isinstance(outcome, Questions) else outcome
-
-    async def _decide(self, asked: Asked, order: Order, caller: Caller, rounds: int) -> Decision:
-        text = " · ".join(asked.messages)
-        self._book.answered(order.coid, OrderState.QUESTION, text=text)
-        facts = {"message_ids": asked.message_ids, "text": text}
-        self._recorder.note(order.coid, Turn("question", facts, IntentState.QUESTION))
-        decision = await self._desk.decide(asked, caller, order_key=order.key, summary=summary(order), rounds=rounds)
-        word = "yes" if decision.confirmed else "no"
-        self._recorder.note(
-            order.coid, Turn("answered", {"message_ids": asked.message_ids, "answer": word, "by": decision.by})
-        )
-        return decision
-
-    def _settle(self, coid: str, outcome: Outcome | Unsent) -> Order:
-        """Book and journal what the answer proved."""
-        note, book = self._recorder.note, self._book
-        if isinstance(outcome, Accepted):
-            row = outcome.rows[0]
-            facts = {"order_id": row.order_id, "status": row.status}
-            note(coid, Turn("accepted", facts, IntentState.WORKING, row.order_id))
-            order = book.answered(coid, OrderState.WORKING, order_id=row.order_id, status=row.status)
-            if order.state is OrderState.REJECTED:
-                note(coid, Turn("rejected", facts, IntentState.REJECTED))
-            return order
-        if isinstance(outcome, Unsent):
-            text = f"not sent: {outcome.error.message}"
-            note(coid, Turn("not_sent", {"text": text}, IntentState.NOT_SENT))
-            return book.answered(coid, OrderState.REJECTED, text=text)
-        if isinstance(outcome, Refused):
-            order = book.answered(coid, OrderState.REJECTED, text=outcome.text)
-            if order.state is OrderState.REJECTED:
-                note(coid, Turn("rejected", {"text": outcome.text}, IntentState.REJECTED))
-            return order
-        text = outcome.text if isinstance(outcome, Registered | Unclear) else "the broker's questions were not answered"
-        order = book.answered(coid, OrderState.UNKNOWN, text=text)
-        if order.state is OrderState.UNKNOWN:
-            facts = {"text": text}
-            if isinstance(outcome, Unclear):
-                facts |= {"body_hash": outcome.body_hash, "body_start": outcome.body_start}
-            note(coid, Turn("unknown", facts, IntentState.UNKNOWN))
-        return order
-
-    def _result(self, order: Order, outcome: Outcome | Unsent) -> Order:
+        submission, outcome = await self._submit(proposal, caller, approval)
+        order = self._book.find(submission.lead.key) or submission.lead
         details = {"coid": order.coid}
         if order.state is OrderState.UNKNOWN:
-            raise BrokerError(
-                "IBKR_ORDER_UNKNOWN", f"{summary(order)}: its fate is not known: {order.text}", details=details
-            )
-        if order.state is not OrderState.REJECTED:
-            return order
-        if isinstance(outcome, Unsent):
-            error = outcome.error
-            raise BrokerError(error.code, f"the order was not sent: {error.message}", details=details)
-        if isinstance(outcome, Refused):
-            raise refusal(outcome, details)
-        raise BrokerError("IBKR_ORDER_REJECTED", order.text or order.broker_status, details=details)
+            raise _unknown(order, details)
+        if order.state is OrderState.REJECTED:
+            raise _rejected(order, outcome, details, caller)
+        return order
 
+    async def send_group(
+        self, proposal: Proposal, caller: Caller, approval: str = "", *, sequential: bool = False
+    ) -> GroupResult:
+        """A bracket, OCO or OTO as it stands once its POST is answered and its legs are told apart.
 
-def _declined(outcome: Outcome | Unsent, asked: Asked, decision: Decision) -> Outcome | Unsent:
-    """A no that the broker took carries the broker's question; one that got lost leaves the fate open."""
-    if not isinstance(outcome, Refused):
+        `sequential` sends the child of an OTO by itself, after its trigger: where a broker takes no array of both.
+        Raises as `send_one`, and IBKR_GROUP_PARTIAL or IBKR_OTO_PARTIAL_FAILURE when only a part of it works.
+        """
+        if sequential and proposal.kind is not GroupKind.OTO:
+            raise BrokerError("BAD_ARGUMENT", "only an OTO can be sent in sequence", details={"field": "sequential"})
+        submission, outcome = await self._submit(proposal, caller, approval, sequential=sequential)
+        await self._tell_apart(submission.group_id)
+        orders = self._book.group(submission.group_id)
+        details = {"coid": submission.lead.coid} | group_details(submission.group_id, orders)
+        for order in orders:
+            if order.state is OrderState.UNKNOWN:
+                raise _unknown(order, details | {"coid": order.coid})
+        rejected = [order for order in orders if order.state is OrderState.REJECTED]
+        if len(rejected) == len(orders):
+            raise _rejected(orders[0], outcome, details, caller)
+        if not rejected:
+            return group_result(submission.group_id, proposal.kind, orders)
+        if proposal.kind is GroupKind.OTO and rejected[0].role is Role.CHILD:
+            raise await self._broken_oto(submission.group_id, rejected[0], caller)
+        names = ", ".join(order.role.value for order in rejected)
+        raise BrokerError(
+            "IBKR_GROUP_PARTIAL", f"IBKR refused a part of the {proposal.kind} ({names}): {rejected[0].text}",
+            details=details,
+        )  # fmt: skip
+
+    async def _submit(
+        self, proposal: Proposal, caller: Caller, approval: str, *, sequential: bool = False
+    ) -> tuple[Submission, Outcome | Unsent]:
+        async with self.lock:
+            judgement = await self._gate.judge(proposal, caller, approval)
+            if self._journal.failure:
+                raise BrokerError("JOURNAL_UNAVAILABLE", f"nothing was sent: {self._journal.failure}")
+            submission = prepare(proposal, self._clock.now())
+            await self._journal.begin_all(intents(submission, judgement, caller, self._instance))
+            for order, leg in zip(submission.orders, proposal.legs, strict=True):
+                self._recorder.remember(order.key)
+                self._book.begin(order, leg.ticket, submission.parent(order))
+            check = partial(self._gate.check_switch, adds_risk=judgement.adds_risk)
+            if sequential:
+                return submission, await self._in_sequence(submission, check, caller)
+            send = partial(self._calls.place, self._account, submission.body)
+            return submission, await self._send(submission, submission.orders, send, check, caller)
+
+    async def _send(
+        self,
+        submission: Submission,
+        orders: Sequence[Order],
+        send: Callable[[], Awaitable[Answer]],
+        check: Callable[[], None],
+        caller: Caller,
+    ) -> Outcome | Unsent:
+        """One POST of these orders, and what it came to."""
+        for order in orders:
+            self._recorder.note(order.key, Turn("sent", {"request_hash": submission.digest}))
+        outcome: Outcome | Unsent = Unclear("this core was interrupted before the answer came")
+        try:
+            outcome = await self._conversation.hold(send, self._topic(orders, check), caller)
+        finally:
+            self._settlement.settle(orders, outcome)
         return outcome
-    text = " · ".join(asked.messages)
-    return Refused(f"{text} — answered no ({decision.by})", declined=True)
+
+    async def _in_sequence(self, submission: Submission, check: Callable[[], None], caller: Caller) -> Outcome | Unsent:
+        """The trigger, and when the broker has it, the child that names it by the broker's id (W-06)."""
+        trigger, child = submission.orders
+        first, second = submission.proposal.legs
+        outcome: Outcome | Unsent = Unclear("this core was interrupted before the answer came")
+        alone = encode(order_payload(first.ticket, first.instrument.conid, self._account, trigger.coid))
+        try:
+            send = partial(self._calls.place, self._account, alone)
+            outcome = await self._send(submission, [trigger], send, check, caller)
+        finally:
+            placed = self._book.find(trigger.key) or trigger
+            lives = placed.state in {OrderState.WORKING, OrderState.FILLED} and placed.order_id
+            if not lives:
+                self._settlement.not_sent(child, "not sent: its trigger is not at work")
+        if lives:
+            body = encode(child_payload(second, self._account, placed.order_id))
+            outcome = await self._send(
+                submission, [child], partial(self._calls.place, self._account, body), check, caller
+            )
+        return outcome
+
+    def _topic(self, orders: Sequence[Order], check: Callable[[], None]) -> Topic:
+        def asked(question: Asked, text: str) -> None:
+            facts = {"message_ids": question.message_ids, "text": text}
+            for order in orders:
+                self._book.answered(order.key, OrderState.QUESTION, text=text)
+                self._recorder.note(order.key, Turn("question", facts, IntentState.QUESTION))
+
+        def answered(question: Asked, word: str, by: str) -> None:
+            for order in orders:
+                self._recorder.note(
+                    order.key, Turn("answered", {"message_ids": question.message_ids, "answer": word, "by": by})
+                )
+
+        lead = orders[0]
+        more = f" and {len(orders) - 1} more" if len(orders) > 1 else ""
+        return Topic(lead.coid, lead.key, summary(lead) + more, asked, answered, check, len(orders))
+
+    async def _tell_apart(self, group_id: str) -> None:
+        """Look at the orders that the broker took without saying which leg they are, for five seconds at most."""
+        until = self._clock.monotonic() + IDENTIFY_WITHIN
+        while names := self._book.unplaced(group_id):
+            for order_id in names:
+                await self._identify(order_id)
+            if not self._book.unplaced(group_id) or self._clock.monotonic() >= until:
+                return
+            await self._clock.sleep(LOOK_EVERY)
+
+    async def _broken_oto(self, group_id: str, child: Order, caller: Caller) -> BrokerError:
+        """The trigger without its child is not what was asked for: it is cancelled if it still can be (A-089)."""
+        trigger = self._book.group(group_id)[0]
+        said = ""
+        try:
+            if not trigger.state.is_done:
+                await self._cancel(trigger.key, caller)
+        except BrokerError as error:
+            said = f"failed: {error.message}"
+        until = self._clock.monotonic() + CANCEL_WITHIN
+        while not said and self._clock.monotonic() < until:
+            trigger = self._book.find(trigger.key) or trigger
+            if trigger.state.is_done:
+                break
+            await self._clock.sleep(LOOK_EVERY)
+        trigger = self._book.find(trigger.key) or trigger
+        outcome = said or ("requested" if trigger.state is OrderState.CANCELLING else trigger.state.value)
+        words = f"IBKR refused the child of the OTO: {child.text}. Cancelling its trigger: {outcome}"
+        self._recorder.say(words, Severity.ERROR, code="IBKR_OTO_PARTIAL_FAILURE", order_key=trigger.key)
+        details = group_details(group_id, self._book.group(group_id)) | {
+            "coid": trigger.coid, "trigger_order_id": trigger.order_id, "trigger_status": trigger.state.value,
+            "cancel": outcome,
+        }  # fmt: skip
+        return BrokerError("IBKR_OTO_PARTIAL_FAILURE", words, details=details)
 
 
-def _intent(order: Order, digest: str, instance: str) -> Intent:
-    assert order.placed_at is not None  # noqa: S101 - set by the only caller
-    return Intent(
-        coid=order.coid,
-        account=order.account,
-        conid=order.conid,
-        symbol=order.symbol,
-        description=order.description,
-        side=order.side,
-        qty=order.qty,
-        order_type=order.order_type,
-        limit_price=order.limit_price,
-        tif=order.tif,
-        request_hash=digest,
-        instance=instance,
-        state=IntentState.SENDING,
-        created_at=order.placed_at,
-    )
+def _unknown(order: Order, details: dict[str, object] | dict[str, str]) -> BrokerError:
+    words = f"{summary(order)}: its fate is not known: {order.text}"
+    return BrokerError("IBKR_ORDER_UNKNOWN", words, details=details)
 
 
-def _facts(order: Order, ticket: OrderTicket, digest: str, assessment: Assessment, caller: Caller) -> dict[str, object]:
-    after = assessment.leverage_after
-    return {
-        "conid": order.conid, "symbol": order.symbol, "side": order.side, "qty": order.qty,
-        "order_type": order.order_type, "limit_price": order.limit_price, "tif": order.tif,
-        "request_hash": digest, "value": round(assessment.value, 2), "face": caller.face,
-        "leverage_after": None if after is None else round(after, 3),
-        "outside_rth": ticket.outside_rth, "exchange": ticket.exchange,
-    }  # fmt: skip
+def _rejected(
+    order: Order, outcome: Outcome | Unsent, details: dict[str, object] | dict[str, str], caller: Caller
+) -> BrokerError:
+    if isinstance(outcome, Unsent):
+        error = outcome.error
+        return BrokerError(error.code, f"the order was not sent: {error.message}", details=details)
+    if isinstance(outcome, Refused):
+        return refusal(outcome, details, interactive=caller.interactive)
+    return BrokerError("IBKR_ORDER_REJECTED", order.text or order.broker_status, details=details)

@@ -214,13 +214,30 @@ class Endpoints:
         path = f"/iserver/reply/{quote(question_id, safe='')}"
         return await self._transport.send_once("POST", path, {"confirmed": confirmed}, deadline=deadline)
 
-    async def cancel(self, account: str, order_id: str, *, deadline: float = DEADLINE) -> Answer:
+    async def modify(self, account: str, order_id: str, body: bytes, *, deadline: float = DEADLINE) -> Answer:
+        """Change an order: `body` says it again, whole (reference 4.6). Raises as `place`."""
+        path = f"/iserver/account/{_account(account)}/order/{_order_id(order_id)}"
+        return await self._transport.send_once("POST", path, body, deadline=deadline)
+
+    async def cancel(
+        self,
+        account: str,
+        order_id: str,
+        *,
+        manual: bool | None = None,
+        operator: str = "",
+        deadline: float = DEADLINE,
+    ) -> Answer:
         """Ask for a cancel, by the broker's id. May be repeated by the caller. Raises as `place`.
+
+        `manual` and `operator` are for futures: whether a person asks, and who (CME rule 576).
 
         An empty id or −1 would cancel every order: such a call is never sent (NotSent, ORDER_NOT_FOUND).
         """
         path = f"/iserver/account/{_account(account)}/order/{_order_id(order_id)}"
-        return await self._transport.send_once("DELETE", path, deadline=deadline)
+        query = [] if manual is None else [("manualIndicator", "true" if manual else "false")]
+        query += [("extOperator", operator)] if operator else []
+        return await self._transport.send_once("DELETE", path, query=query, deadline=deadline)
 
     async def _ask(self, path: str, body: Mapping[str, Any], what: str) -> Answer:
         """A read by POST. Where a 500 means the request, it is a refusal and no failure of the server's (W-15)."""

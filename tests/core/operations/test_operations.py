@@ -362,7 +362,7 @@ async def test_a_limit_order_works_and_is_cancelled(desk: Desk) -> None:
         ({"symbol": "AAPL", "side": "buy", "qty": "1", "order_type": "limit", "limit_price": "NaN"}, "BAD_NUMBER"),
         ({"symbol": "ZZZZ", "side": "buy", "qty": "1"}, "SYMBOL_NOT_FOUND"),
         ({"symbol": "AAPL", "side": "buy", "qty": "1", "asset_class": "art"}, "BAD_ARGUMENT"),
-        ({"side": "buy", "qty": "1"}, "BAD_ARGUMENT"),
+        ({"side": "buy", "qty": "1"}, "BAD_TICKET"),
         (
             {"symbol": "AAPL", "side": "buy", "qty": "90000", "order_type": "limit", "limit_price": "187"},
             "RISK_LEVERAGE",

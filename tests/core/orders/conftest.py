@@ -13,8 +13,14 @@ import pytest
 
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.journal import Journal
+from ibkr_tui.core.kill_switch import KillSwitch
+from ibkr_tui.core.orders.amend import Amender
+from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.cancel import Canceller
+from ibkr_tui.core.orders.conversation import Conversation
+from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.orders.limits import LimitsInForce
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
@@ -61,7 +67,11 @@ class Script:
         self.asked.append((f"reply {question_id}", confirmed))
         return await self._next()
 
-    async def cancel(self, account: str, order_id: str) -> Answer:
+    async def modify(self, account: str, order_id: str, body: bytes) -> Answer:
+        self.asked.append((f"modify {order_id}", msgspec.json.decode(body)))
+        return await self._next()
+
+    async def cancel(self, account: str, order_id: str, **who: Any) -> Answer:
         self.asked.append((f"cancel {order_id}", account))
         return await self._next()
 
@@ -97,7 +107,7 @@ class OrderDesk:
     def __init__(self, state: Path, clock: Any, **profile: Any) -> None:
         fields: dict[str, Any] = {
             "name": "paper", "kind": "paper", "auth": "oauth1", "account_id": ACCOUNT, "rest_url": "", "ws_url": "",
-            "orders": "send", "limits": Limits(), "market": MarketSettings(), "safety": SafetySettings(),
+            "orders": "send", "limits": Limits(duplicate_window_s=0), "market": MarketSettings(), "safety": SafetySettings(),
             "ui": UiSettings(),
         }  # fmt: skip
         self.profile = Profile(**(fields | profile))
@@ -118,14 +128,28 @@ class OrderDesk:
             net_liquidation=D(1000000), gross_value=D(0), position=D(0), rate=D(1),
             quote=QuoteFacts(QuoteStatus.LIVE, D("189.42"), D("189.44"), D("189.43"), 0.1),
         )  # fmt: skip
-        self.submitter = Submitter(
-            profile=self.profile, calls=self.script, journal=self.journal, book=self.book, desk=self.desk,
-            recorder=self.recorder, quiet=self.quiet, read_facts=self._facts, clock=clock, instance="test",
+        conversation = Conversation(self.script, self.desk, self.quiet)
+        self.switch = KillSwitch(state, clock)
+        self.limits = LimitsInForce(self.profile.limits)
+        self.approvals = Approvals(clock, self.profile.safety.approval_expires_s)
+        self.gate = Gate(
+            profile=self.profile, read_facts=self._facts, switch=self.switch, journal=self.journal, book=self.book,
+            limits=self.limits, approvals=self.approvals, clock=clock,
         )  # fmt: skip
         self.canceller = Canceller(
             account=ACCOUNT, calls=self.script, book=self.book, desk=self.desk, recorder=self.recorder,
             look=self.reconciler.look,
         )  # fmt: skip
+        self.submitter = Submitter(
+            account=ACCOUNT, calls=self.script, journal=self.journal, book=self.book, recorder=self.recorder,
+            conversation=conversation, gate=self.gate, identify=self.reconciler.look_at, cancel=self.canceller.cancel,
+            clock=clock, instance="test",
+        )  # fmt: skip
+        self.amender = Amender(
+            account=ACCOUNT, calls=self.script, journal=self.journal, book=self.book, recorder=self.recorder,
+            conversation=conversation, gate=self.gate, lock=self.submitter.lock, look=self.reconciler.look,
+        )  # fmt: skip
+        self.book.on_naked, self.book.on_restated = self.recorder.naked, self.recorder.restated
         self.resolver = Resolver(
             book=self.book, recorder=self.recorder, canceller=self.canceller, looked=self.reconciler.looked, clock=clock
         )
@@ -136,7 +160,7 @@ class OrderDesk:
     def _alarm(self, text: str, key: str) -> None:
         self.recorder.say(text, order_key=key)
 
-    async def _facts(self, ticket: OrderTicket, instrument: Instrument) -> RiskFacts:
+    async def _facts(self, ticket: OrderTicket, instrument: Instrument, *, without: str = "") -> RiskFacts:
         unknown = self.book.blocking(instrument.conid, ticket.side)
         return msgspec.structs.replace(self.facts, unknown_same_side=unknown)
 

@@ -368,8 +368,9 @@ async def test_after_a_restart_an_open_intent_is_unknown_and_still_blocks(order_
     assert (intent.coid, intent.state, intent.qty) == (coid, IntentState.UNKNOWN, D(10))
     again = type(order_desk)(order_desk.state, fake_clock)
     again.book.remember(intent)
-    again.journal = order_desk.journal
+    await again.journal.open()
     assert (await refused(again)).code == "ORDER_BLOCKED_UNKNOWN"
+    await again.journal.close()
 
 
 def test_coids_are_short_unique_and_in_the_sequence_of_time(fake_clock: Any) -> None:
