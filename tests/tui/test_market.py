@@ -244,6 +244,7 @@ async def test_the_three_reasons_are_told_apart_on_each_row(drive: Any, scene: A
         assert "no market data subscription" in desk.line(" MSFT")
         assert "NO DATA · no subscription" in desk.line(" MSFT")
         assert "FROZEN · market closed" in desk.line(" NVDA")
+        assert "AAPL: socket down" in desk.text
 
 
 async def test_a_lost_link_makes_every_pane_stale(drive: Any) -> None:

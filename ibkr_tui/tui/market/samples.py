@@ -24,7 +24,7 @@ class Trends:
     def load(self, conid: int, bars: Sequence[Bar], now: float) -> None:
         """History as the core gave it; what was seen before is in it."""
         self._points[conid] = deque((bar.close for bar in bars), maxlen=_MOST)
-        self.loaded[conid] = now
+        self.loaded[conid] = self._sampled[conid] = now
 
     def miss(self, conid: int, now: float) -> None:
         """There is no history of it, or not now: what is seen from here on is all there is."""

@@ -188,6 +188,8 @@ class MarketScreen(MarketLists):
                     self.trends.miss(conid, now)  # the row's own mark says what is wrong; the line grows as prices come
                 else:
                     self.trends.load(conid, bars, now)
+                    if (quote := self.state.quote(conid)) is not None:
+                        self.trends.see(quote, now)
                 await self.state.clock.sleep(_TREND_PAUSE_S)
         finally:
             self._loads_trends = False
@@ -200,6 +202,7 @@ class MarketScreen(MarketLists):
     def moved(self) -> None:
         """Chart, ladder and tape follow the cursor."""
         self._choose_selected()
+        self.board.retitle()
         self.keys_bar.paint()
 
     def on_descendant_focus(self) -> None:

@@ -8,6 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 
+from ibkr_tui.model.alerts import AlertState
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
@@ -62,7 +63,20 @@ class MarketBoard(QuoteBoard):
         if self.words:
             hidden = len(lists.current.rows) - len(self.keys)
             parts.append((f" · “{self.words}” hides {hidden}", "$warn"))
+        if armed := sum(alert.state is AlertState.ARMED for alert in self.state.feed.alerts.rows.values()):
+            parts.append((f" · {armed} alert{'' if armed == 1 else 's'}", "$muted"))
         self.entitle(Content.assemble(*parts))
+        self._say_place()
+
+    def _say_place(self) -> None:
+        """Which rows these are, and in full why the price under the cursor is not live."""
+        shown = min(self.capacity, len(self.keys))
+        words = f"{self.top + 1}–{self.top + shown} of {len(self.keys)}" if len(self.keys) > shown > 0 else ""
+        row = self.state.watchlist.rows.get(self.selected or "")
+        if row is not None and (why := self.state.mark_of(row).words):
+            words = f"{row.symbol}: {clean(why, limit=80)}" + (f" · {words}" if words else "")
+        if str(self.border_subtitle or "") != words:
+            self.border_subtitle = Content(words)
 
     def nothing(self) -> Sequence[str]:
         if self.words and self.state.watchlist.rows:
