@@ -126,7 +126,7 @@ class Blotter(Board):
             Segment(
                 figures.left(str(lead.side).upper(), 5), palette.muted if dim else palette.side(lead.side is Side.BUY)
             ),
-            Segment(f"{figures.quantity(lead.qty)} {clean(lead.description or lead.symbol, limit=24)}  ", plain),
+            Segment(f"{figures.quantity(lead.qty)} {clean(lead.description or lead.symbol, limit=24)} ", plain),
             Segment("" if width < 100 and group.kind == "bracket" else f"{group.kind} ", palette.muted),
             Segment(group_prices(group, self._places(lead)), plain),
         ]
@@ -144,9 +144,9 @@ class Blotter(Board):
         tail: Row = [
             Segment(" " + figures.left(word, room) + " ", ink),
             Segment(figures.right(filled, counts), palette.muted),
-            Segment(figures.right(figures.span(passed) if passed is not None else "", 7), palette.muted),
+            Segment(figures.right(figures.span(passed) if passed is not None else "", 6), palette.muted),
         ]
-        return [*fitted_row(head, width - room - counts - 9), *tail]
+        return [*fitted_row(head, width - room - counts - 8), *tail]
 
     def _fill(self, line: Line, width: int) -> Row:
         fill, palette = line.fill, self.palette
@@ -208,13 +208,13 @@ class Blotter(Board):
 
 
 def group_prices(group: Group, places: int) -> str:
-    """`188.00 tgt 195.00 stop 185.00`, or the alternatives' prices."""
+    """`188.00 tgt 195.00 stp 185.00`, or the alternatives' prices."""
 
     def price(order: Order) -> str:
         value: Decimal | None = order.stop_price if order.role is Role.STOP else order.limit_price or order.stop_price
         return figures.number(value, places) if value is not None else "MKT"
 
-    short = {Role.STOP: "stop ", Role.TARGET: "tgt ", Role.CHILD: "then "}
+    short = {Role.STOP: "stp ", Role.TARGET: "tgt ", Role.CHILD: "then "}
     return " ".join(short.get(order.role, "") + price(order) for order in group.orders)
 
 

@@ -51,7 +51,7 @@ async def asked(desk: Any, kind: type = ChoiceScreen) -> Any:
 async def test_a_bracket_is_one_line_that_unfolds(drive: Any, core: Any) -> None:
     async with drive(size=(120, 40)) as desk:
         page = await blotter(desk, core, "group:g1")
-        assert "bracket 188.00 tgt 195.00 stop 185.00 R 2.3" in desk.line("bracket")
+        assert "bracket 188.00 tgt 195.00 stp 185.00 R 2.3" in desk.line("bracket")
         assert "working" in desk.line("bracket")
         await desk.press("space")
         assert "├ ● target SELL 100 AAPL  LMT 195.00" in desk.text

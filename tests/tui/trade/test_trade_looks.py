@@ -1,4 +1,4 @@
-"""How the Trade page looks, as snapshots at 80×24 and 120×40: four modes, preview, refusal, unknown, blotter, dialogs."""
+"""How the Trade page looks, as snapshots at 80×24 and 120×40: modes, preview, refusal, unknown, blotter, dialogs."""
 
 from __future__ import annotations
 
