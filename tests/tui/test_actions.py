@@ -6,9 +6,12 @@ import pytest
 
 from ibkr_tui.tui.actions import ACTIONS, Scope, Tier, keymap, markdown, of_scope, shown_key
 from ibkr_tui.tui.app import TradingApp
+from ibkr_tui.tui.screens.account import AccountScreen
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
 from ibkr_tui.tui.screens.market import MarketScreen
+from ibkr_tui.tui.screens.options import OptionsScreen
+from ibkr_tui.tui.screens.positions import PositionsScreen
 from ibkr_tui.tui.screens.trade import TradeScreen
 from ibkr_tui.tui.trade.panel import TicketPanel
 
@@ -26,6 +29,9 @@ def test_the_table_has_no_clash_and_no_double_id() -> None:
         (Scope.HEALTH, HealthScreen),
         (Scope.TICKET, TicketPanel),
         (Scope.TRADE, TradeScreen),
+        (Scope.POSITIONS, PositionsScreen),
+        (Scope.ACCOUNT, AccountScreen),
+        (Scope.OPTIONS, OptionsScreen),
         (Scope.EVERYWHERE, TradingApp),
     ],
 )

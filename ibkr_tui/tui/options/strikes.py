@@ -11,6 +11,7 @@ import msgspec
 
 from ibkr_tui.model.chains import ChainRow, OptionChain, OptionContract
 from ibkr_tui.model.numbers import plain
+from ibkr_tui.model.text import clean
 
 SPOT: Final = "spot"
 CALL: Final = "call"
@@ -82,10 +83,10 @@ def tabs(chain: OptionChain) -> list[Tab]:
     found: list[Tab] = []
     for month in chain.months:
         if month != chain.month or not chain.expiries:
-            found.append(Tab(month, month, None, month == chain.month))
+            found.append(Tab(clean(month, limit=8), month, None, month == chain.month))
             continue
         for day in chain.expiries:
-            found.append(Tab(f"{day.day} {month[:3]}{month[3:]}", month, day, day == chain.expiry))
+            found.append(Tab(f"{day.day} {clean(month, limit=8)}", month, day, day == chain.expiry))
     return found
 
 

@@ -35,6 +35,7 @@ _MOST: Final = 40
 """The core reads so many at once."""
 _FIRST: Final = 15
 _STEP: Final = 10
+_AGAIN_S: Final = 5.0
 _OPTION_TYPES: Final = {"OPT", "FOP"}
 
 
@@ -54,6 +55,7 @@ class OptionsScreen(OrderPage):
         self._strikes = _FIRST
         self._asked_for: Chosen | None = None
         self._refused = False
+        self._again: float | None = None
         self.tabs = ExpiryTabs(id="expiries")
         self.board = ChainBoard(id="chain")
         self.panel = ContractPanel(id="contract")
@@ -116,7 +118,7 @@ class OptionsScreen(OrderPage):
 
     def _ask(self) -> None:
         """Read the chain of the expiry that is wanted; what is shown stays until it comes."""
-        self._refused = False
+        self._refused, self._again = False, None
         if not self.underlying.symbol or not self.state.feed.is_live:
             self._explain()
             return
@@ -145,6 +147,7 @@ class OptionsScreen(OrderPage):
             return
         self._refused = True
         self._asked_for = None
+        self._again = self.state.clock.monotonic() + _AGAIN_S if error.retryable else None
         self.board.begin(f"No options of {self.underlying.symbol}: {said}")
         self.tabs.show(())
         self._retitle()
@@ -197,7 +200,7 @@ class OptionsScreen(OrderPage):
             self._tell_panel()
 
     def _link_changed(self) -> None:
-        if self.chain is None and self.state.feed.is_live and not self._refused:
+        if self.chain is None and self.state.feed.is_live and (not self._refused or self._again is not None):
             self._follow_chosen()
             if self.underlying.symbol and self._asked_for is None:
                 self._ask()
@@ -207,6 +210,8 @@ class OptionsScreen(OrderPage):
 
     def second(self) -> None:
         super().second()
+        if self._again is not None and self.state.feed.is_live and self.state.clock.monotonic() >= self._again:
+            self._ask()
         self._move_money()
         self.board.paint_keys(self.board.visible_keys())
         self._retitle()

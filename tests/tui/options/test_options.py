@@ -153,10 +153,21 @@ async def test_what_cannot_be_read_is_a_sentence(drive: Any, chains: Any) -> Non
     async with drive() as desk:
         refusal = BrokerError("OPTION_NOT_FOUND", "IBKR names no options of EUR.USD")
         desk.feed.answers["get_option_chain"] = lambda _: refusal
-        desk.app.state.chosen = Chosen("EUR.USD", 12087792)
-        await desk.press("6")
+        await desk.press(*["down"] * 5, "6")
         await desk.until(lambda: "IBKR names no options" in desk.text, "the refusal")
         assert "No options of EUR.USD: IBKR names no options of EUR.USD (OPTION_NOT_FOUND)." in desk.text
+
+
+async def test_a_core_that_cannot_yet_is_asked_again(drive: Any, chains: Any) -> None:
+    async with drive() as desk:
+        desk.feed.answers["get_option_chain"] = lambda _: BrokerError("IBKR_UNAVAILABLE", "not logged in yet")
+        await desk.press("6")
+        await desk.until(lambda: "not logged in yet" in desk.text, "the reason")
+        chains.answers(desk.feed)
+        await desk.frame()
+        assert len(desk.feed.called("get_option_chain")) == 1
+        await desk.frame(5)
+        await desk.until(lambda: desk.app.options.chain is not None, "the chain")
 
 
 async def test_a_chain_with_a_gap_says_what_is_missing(drive: Any, chains: Any) -> None:
@@ -189,7 +200,10 @@ async def test_without_a_core_and_without_an_underlying(drive: Any) -> None:
 async def test_an_option_leads_to_its_underlying(drive: Any, chains: Any) -> None:
     async with drive() as desk:
         chains.answers(desk.feed)
-        desk.app.state.chosen = Chosen("SPY", 900001)  # the scene holds this option of SPY
+        await desk.press("4")
+        await desk.until(lambda: desk.app.screen is desk.app.positions, "the positions")
+        await desk.press("end")  # the scene holds an option of SPY
+        assert desk.app.state.chosen == Chosen("SPY", 900001)
         await desk.press("6")
         await desk.until(lambda: desk.feed.called("get_option_chain"), "a question")
         assert desk.feed.called("get_option_chain")[0]["symbol"] == "SPY"
