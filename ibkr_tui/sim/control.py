@@ -4,7 +4,8 @@
 jump · ``POST market`` move, halt or freeze instruments · ``POST ws`` do something to the open WebSockets ·
 ``POST session`` end, reset or compete for a brokerage session, maintenance · ``POST gateway`` a person logs in or out ·
 ``POST oauth`` awkward or inactive keys · ``POST pacing`` enforce limits, penalty box · ``POST orders`` questions,
-refused legs, prompts, fills (see ``desk_control``) · ``POST door`` breaks connections (see ``front_door``).
+refused legs, prompts, fills (see ``desk_control``) · ``POST door`` breaks connections (see ``front_door``) · ``portal``
+registers keys, gives tokens, revokes (see ``portal``; ``GET``: what is registered, for a browser a page to do it on).
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from ibkr_tui.sim import desk_control, gateway, market_control
+from ibkr_tui.sim import desk_control, gateway, market_control, portal
 from ibkr_tui.sim.acts import end_sessions, swap_accounts
 from ibkr_tui.sim.calls import answer
 from ibkr_tui.sim.fault_script import read_script
 from ibkr_tui.sim.faults import FaultError
 from ibkr_tui.sim.front_door import read_rule
+from ibkr_tui.sim.portal_page import PORTAL_HEADERS, PORTAL_PAGE
 from ibkr_tui.sim.simulator import Simulator
 from ibkr_tui.sim.text import plain
 
@@ -42,6 +44,7 @@ def routes(sim: Simulator) -> list[Route]:
         "oauth": _oauth,
         "pacing": _pacing,
         "door": _door,
+        "portal": portal.command,
         "orders": lambda sim, body: desk_control.command(sim.broker, body),
     }
 
@@ -61,12 +64,18 @@ def routes(sim: Simulator) -> list[Route]:
     async def read(request: Request) -> Response:
         return answer(state(sim))
 
+    async def read_portal(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(PORTAL_PAGE, headers=PORTAL_HEADERS)
+        return answer(portal.state(sim))
+
     async def clear(request: Request) -> Response:
         sim.faults.clear()
         return answer({"ok": True})
 
     return [
         Route(f"{root}/state", read, methods=["GET"]),
+        Route(f"{root}/portal", read_portal, methods=["GET"]),
         Route(f"{root}/faults", clear, methods=["DELETE"]),
         Route(f"{root}/{{action}}", act, methods=["POST"]),
     ]

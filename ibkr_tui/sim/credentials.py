@@ -31,15 +31,30 @@ REALM = "limited_poa"
 
 @dataclass(frozen=True)
 class Registration:
-    """What the broker knows of one consumer: public halves and the decrypted token secret."""
+    """What the broker knows of one consumer: public halves and the decrypted token secret.
+
+    What was not uploaded yet is None (the prime: 0). ``active_from`` is a moment of the monotonic clock, None: always.
+    """
 
     consumer_key: str
     access_token: str
     secret: bytes
-    signature_key: rsa.RSAPublicKey
+    signature_key: rsa.RSAPublicKey | None
     dh_prime: int = DH_PRIME
     dh_generator: int = DH_GENERATOR
     realm: str = REALM
+    encryption_key: rsa.RSAPublicKey | None = None
+    active_from: float | None = None
+
+    @property
+    def missing(self) -> list[str]:
+        """Which of the three files nobody has uploaded."""
+        held = {"signature": self.signature_key, "encryption": self.encryption_key, "dhparam": self.dh_prime}
+        return [name for name, value in held.items() if not value]
+
+    def seconds_to_wait(self, monotonic: float) -> float:
+        """Until it is activated; 0 when it is."""
+        return 0.0 if self.active_from is None else max(0.0, self.active_from - monotonic)
 
     def __repr__(self) -> str:
         return f"Registration({self.consumer_key})"
@@ -80,7 +95,13 @@ def _issue(signature: rsa.RSAPrivateKey, encryption: rsa.RSAPrivateKey, client: 
     secret = secrets.token_bytes(32)
     sealed = encryption.public_key().encrypt(secret, padding.PKCS1v15())
     consumer_key = "".join(secrets.choice(string.ascii_uppercase) for _ in range(9))
-    registration = Registration(consumer_key, secrets.token_hex(10), secret, signature.public_key())
+    registration = Registration(
+        consumer_key,
+        secrets.token_hex(10),
+        secret,
+        signature.public_key(),
+        encryption_key=encryption.public_key(),
+    )
     known = ClientRegistration(f"client-{secrets.token_hex(6)}", f"key-{secrets.token_hex(4)}", client.public_key())
     secret_text = base64.b64encode(sealed).decode()
     return Issued(registration, _pem(signature), _pem(encryption), secret_text, known, _pem(client))

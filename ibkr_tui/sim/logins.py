@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from ibkr_tui.sim.credentials import Registration
 from ibkr_tui.sim.questions import Pending
@@ -21,6 +21,8 @@ class Login:
     token: bytes = field(repr=False)
     expires_at: float
     session_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    consumer_key: str = ""
+    access_token: str = field(default="", repr=False)
     with_bearer: bool = False
     authenticated: bool = False
     competing: bool = False
@@ -61,26 +63,33 @@ class Login:
 
 @dataclass(eq=False)
 class User:
-    """One username: its accounts, its registrations and its logins. One brokerage session a username."""
+    """One username: its accounts, its registrations and its logins. One brokerage session a username.
+
+    ``registration`` is the consumer the user came with; ``registrations`` are all, by consumer key.
+    """
 
     name: str
     account: str
     is_paper: bool
-    registration: Registration
+    registration: InitVar[Registration]
     logins: list[Login] = field(default_factory=list)
     active: Login | None = None
     nonces: dict[str, float] = field(default_factory=dict)
     more_accounts: tuple[str, ...] = ()
+    registrations: dict[str, Registration] = field(default_factory=dict)
+
+    def __post_init__(self, registration: Registration) -> None:
+        self.registrations[registration.consumer_key] = registration
 
     @property
     def accounts(self) -> tuple[str, ...]:
         """Every account of the user; ``account`` is the one selected at first."""
         return (self.account, *self.more_accounts)
 
-    def add_login(self, token: bytes, now: float) -> Login:
-        """A new live session token; older ones go on until they expire."""
+    def add_login(self, token: bytes, now: float, consumer_key: str = "", access_token: str = "") -> Login:
+        """A new live session token, and what it was made with; older ones go on until they expire."""
         self.logins = [login for login in self.logins if login.expires_at > now]
-        login = Login(self, token, now + TOKEN_LIFETIME_S)
+        login = Login(self, token, now + TOKEN_LIFETIME_S, consumer_key=consumer_key, access_token=access_token)
         self.logins.append(login)
         return login
 

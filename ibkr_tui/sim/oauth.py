@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from ibkr_tui.sim.clock import Clock
+from ibkr_tui.sim.credentials import Registration
 from ibkr_tui.sim.logins import Login, User
 
 TIMESTAMP_WINDOW_S = 300
@@ -120,13 +121,15 @@ class Verifier:
         self.refusals[reason] += 1
         return Refused(f"id: {next(self._numbers)}, error: {reason}")
 
-    def _identify(self, oauth: dict[str, str], method: str) -> User:
-        """Find the user and check everything but the signature."""
-        user = next((u for u in self.users if u.registration.consumer_key == oauth.get("oauth_consumer_key")), None)
-        if user is None or not self.active:
-            raise self._refuse("invalid consumer")
-        if oauth.get("oauth_token") != user.registration.access_token:
-            raise self._refuse("invalid token")
+    def _consumer(self, oauth: dict[str, str]) -> tuple[User, Registration]:
+        """Whose consumer key this is."""
+        key = oauth.get("oauth_consumer_key", "")
+        for user in self.users if self.active else ():
+            if key in user.registrations:
+                return user, user.registrations[key]
+        raise self._refuse("invalid consumer")
+
+    def _method_and_time(self, oauth: dict[str, str], method: str) -> None:
         if oauth.get("oauth_signature_method") != method:
             raise self._refuse("invalid signature method")
         stamp = oauth.get("oauth_timestamp", "")
@@ -134,11 +137,12 @@ class Verifier:
             raise self._refuse("invalid timestamp")
         if abs(int(stamp) - self._clock.now()) > TIMESTAMP_WINDOW_S:
             raise self._refuse("timestamp out of range")
-        return user
 
-    def _realm_and_nonce(self, user: User, realm: str | None, oauth: dict[str, str]) -> None:
+    def _realm_and_nonce(
+        self, user: User, registration: Registration, realm: str | None, oauth: dict[str, str]
+    ) -> None:
         """Checked after the signature, so that a forged request can't burn a nonce."""
-        if realm != user.registration.realm:
+        if realm != registration.realm:
             raise self._refuse("invalid realm")
         nonce = oauth.get("oauth_nonce", "")
         if not nonce or not user.use_nonce(nonce, self._clock.now()):
@@ -148,8 +152,13 @@ class Verifier:
         """Answer ``POST /oauth/live_session_token`` (sections 1.3 and 1.4)."""
         oauth = parse_header(signed.authorization)
         realm, signature = oauth.pop("realm", None), unquote(oauth.pop("oauth_signature", ""))
-        user = self._identify(oauth, "RSA-SHA256")
-        registration = user.registration
+        user, registration = self._consumer(oauth)
+        key = registration.signature_key
+        if key is None or registration.missing or registration.seconds_to_wait(self._clock.monotonic()) > 0:
+            raise self._refuse("invalid consumer")
+        if not registration.access_token or oauth.get("oauth_token") != registration.access_token:
+            raise self._refuse(f"LST failed, error: No access secret key found for {registration.consumer_key}")
+        self._method_and_time(oauth, "RSA-SHA256")
         prepend = registration.secret.hex()
         try:
             raw_signature = base64.b64decode(signature, validate=True)
@@ -157,19 +166,17 @@ class Verifier:
             raise self._refuse("invalid signature") from None
         for _, text in base_strings(signed, oauth):
             try:
-                registration.signature_key.verify(
-                    raw_signature, (prepend + text).encode(), padding.PKCS1v15(), hashes.SHA256()
-                )
+                key.verify(raw_signature, (prepend + text).encode(), padding.PKCS1v15(), hashes.SHA256())
             except InvalidSignature:
                 continue
             break
         else:
             raise self._refuse("invalid signature")
-        self._realm_and_nonce(user, realm, oauth)
+        self._realm_and_nonce(user, registration, realm, oauth)
         challenge = self._challenge(oauth.get("diffie_hellman_challenge", ""), registration.dh_prime)
         response, shared = self._exchange(challenge, registration.dh_prime, registration.dh_generator)
         token = hmac.digest(to_java_bytes(shared), registration.secret, hashlib.sha1)
-        login = user.add_login(token, self._clock.now())
+        login = user.add_login(token, self._clock.now(), registration.consumer_key, registration.access_token)
         self.mints += 1
         return {
             "diffie_hellman_response": f"{response:x}",
@@ -200,9 +207,17 @@ class Verifier:
             raise Refused(None)
         oauth = parse_header(signed.authorization)
         realm, signature = oauth.pop("realm", None), unquote(oauth.pop("oauth_signature", ""))
-        user = self._identify(oauth, "HMAC-SHA256")
+        user, registration = self._consumer(oauth)
+        made_with = (registration.consumer_key, oauth.get("oauth_token"))
         now = self._clock.now()
-        logins = [login for login in user.logins if login.expires_at > now]
+        logins = [
+            login
+            for login in user.logins
+            if login.expires_at > now and (login.consumer_key, login.access_token) == made_with
+        ]
+        if not logins and oauth.get("oauth_token") != registration.access_token:
+            raise self._refuse("invalid token")
+        self._method_and_time(oauth, "HMAC-SHA256")
         if not logins:
             self.refusals["no valid token"] += 1
             raise Refused("not authenticated")
@@ -211,7 +226,7 @@ class Verifier:
             for login in reversed(logins):
                 expected = base64.b64encode(hmac.digest(login.token, encoded, hashlib.sha256)).decode()
                 if hmac.compare_digest(expected.encode(), signature.encode()):
-                    self._realm_and_nonce(user, realm, oauth)
+                    self._realm_and_nonce(user, registration, realm, oauth)
                     self.dialects[name] += 1
                     return login
         raise self._refuse("invalid signature")

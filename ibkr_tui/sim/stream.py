@@ -63,7 +63,7 @@ def login_of(sim: Simulator, websocket: WebSocket) -> Login | None:
     for user in sim.users:
         for login in user.logins:
             if session and login.session_id == session and login.expires_at > now:
-                return login if token == user.registration.access_token else None
+                return login if login.access_token and token == login.access_token else None
     return None
 
 

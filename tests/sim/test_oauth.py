@@ -49,11 +49,14 @@ class StoppedClock:
     def now(self):
         return self.moment
 
+    def monotonic(self):
+        return self.moment
+
 
 def verifier(moment):
     key = rsa.RSAPublicNumbers(65537, MODULUS).public_key()
-    user = User("u", "DU1", True, Registration("TESTCONS1", "a1b2c3d4e5f6a7b8c9d0", SECRET, key))
-    user.logins.append(Login(user, TOKEN, moment + 3600))
+    user = User("u", "DU1", True, Registration("TESTCONS1", "a1b2c3d4e5f6a7b8c9d0", SECRET, key, encryption_key=key))
+    user.logins.append(Login(user, TOKEN, moment + 3600, consumer_key="TESTCONS1", access_token="a1b2c3d4e5f6a7b8c9d0"))
     return Verifier(StoppedClock(moment), [user]), user
 
 
