@@ -74,6 +74,10 @@ class Instrument:
         """The price increment at a price, both in ticks."""
         return self.wide if self.wide_from is not None and ticks * float(self.tick) >= float(self.wide_from) else 1
 
+    def increment(self, price: Decimal) -> Decimal:
+        """The price increment at a price."""
+        return next(step for edge, step in reversed(self.increments) if price >= edge)
+
     @property
     def increments(self) -> list[tuple[Decimal, Decimal]]:
         """Price increments: from which price on, which increment."""

@@ -172,7 +172,7 @@ def _instrument(ticket: dict[str, Any], instruments: Mapping[int, Instrument]) -
 
 def _on_tick(ticket: dict[str, Any], name: str, instrument: Instrument) -> Decimal:
     price = _positive(ticket, name)
-    if price % instrument.tick:
+    if price % instrument.increment(price):
         raise TicketError("The price does not conform to the minimum price variation for this contract.", 200)
     return price
 

@@ -191,6 +191,17 @@ async def test_an_option_is_quoted_streamed_and_traded(client, frame_of):
     assert paid == Decimal(fill["price"]) * 200 + Decimal(state["executions"][0]["commission"])
 
 
+async def test_an_option_from_three_dollars_on_trades_in_nickels(client):
+    market = client.running.sim.market
+    conid = market.chains.conid_of(AAPL, market.chains.expiries(market.today)[6], Decimal(190), "C")
+    rules = (await client.get(f"/iserver/contract/{conid}/info-and-rules"))["rules"]
+    assert rules["incrementRules"] == [{"lowerEdge": 0.0, "increment": 0.01}, {"lowerEdge": 3.0, "increment": 0.05}]
+    odd = await client.place(conid=conid, orderType="LMT", price=3.01)
+    assert "minimum price variation" in odd["error"]
+    for price in (2.99, 3.05):
+        assert "minimum price variation" not in str(await client.place(conid=conid, orderType="LMT", price=price))
+
+
 async def test_futures_have_several_months(client):
     rows = (await client.get("/trsrv/futures", symbols="ES,CL"))["ES"]
     assert len(rows) == 4 and rows[0]["conid"] == 495512572
