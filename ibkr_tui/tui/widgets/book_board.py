@@ -129,7 +129,10 @@ class BookBoard(Board):
                 if flashes and self._prices.get(key, price) != price:
                     self._hot.add(key)
                 self._prices[key] = price
-        self.paint_keys(settling | self.book.rows_of(touched))
+        rows = settling | self.book.rows_of(touched)
+        if touched and len(self.keys) <= _EACH_SECOND:
+            rows |= {GROUP + name for name in self.book.members}
+        self.paint_keys(rows)
 
     # painting
 
