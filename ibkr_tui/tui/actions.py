@@ -15,7 +15,7 @@ from ibkr_tui.tui.action import Action, Scope, Tier
 from ibkr_tui.tui.book.keys import BOOK_ACTIONS
 from ibkr_tui.tui.market.keys import MARKET_ACTIONS
 from ibkr_tui.tui.options.keys import OPTIONS_ACTIONS
-from ibkr_tui.tui.trade.keys import CLOSING_ACTIONS, KILL_ACTION, TICKET_ACTIONS, TRADE_ACTIONS
+from ibkr_tui.tui.trade.keys import CLOSING_ACTIONS, KILL_ACTION, LADDER_ACTIONS, TICKET_ACTIONS, TRADE_ACTIONS
 
 ACTIONS: Final[tuple[Action, ...]] = (
     Action(
@@ -193,6 +193,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("app.quit", "q,ctrl+q", "Quit", "Leave: detach, stop or stay.", Scope.EVERYWHERE, "leave", rank=6),
     *CLOSING_ACTIONS,
+    *LADDER_ACTIONS,
     *TRADE_ACTIONS,
     *TICKET_ACTIONS,
 )

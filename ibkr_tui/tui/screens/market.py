@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import ClassVar, Final
 
 from textual import on, work
@@ -15,6 +16,7 @@ from ibkr_tui.model.alerts import Alert
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.numbers import plain
+from ibkr_tui.model.orders import Order, Side
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests
 from ibkr_tui.tui.actions import Action, Scope, of_scope
@@ -239,6 +241,24 @@ class MarketScreen(MarketLists):
         if action.method in {"raise_row", "lower_row"}:
             return not self.state.watchlists.look.sort
         return super().applies(action)
+
+    @property
+    def selected_order(self) -> Order | None:
+        """The own order on the ladder's row; of several the one that was placed last."""
+        rung = self.ladder.rung
+        orders = (*rung.buying, *rung.selling) if rung is not None and self.pane is self.ladder else ()
+        return orders[-1] if orders else None
+
+    def action_buy(self) -> None:
+        """A buy ticket, at the ladder's row when the ladder has the focus."""
+        self.doors.open_ticket(Side.BUY, price=self._row_price())
+
+    def action_sell(self) -> None:
+        """A sell ticket, at the ladder's row when the ladder has the focus."""
+        self.doors.open_ticket(Side.SELL, price=self._row_price())
+
+    def _row_price(self) -> Decimal | None:
+        return self.ladder.price if self.pane is self.ladder else None
 
     def action_row_up(self) -> None:
         self._step(-1)

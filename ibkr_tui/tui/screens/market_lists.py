@@ -13,9 +13,9 @@ from ibkr_tui.tui.remembered import BoardLook
 from ibkr_tui.tui.screens.choice import Answer, ChoiceScreen
 from ibkr_tui.tui.screens.columns import ColumnsScreen
 from ibkr_tui.tui.screens.line_entry import LineEntry
-from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.screens.search import SearchScreen
 from ibkr_tui.tui.subscriptions import Subscriptions
+from ibkr_tui.tui.trade.page_keys import OrderPage
 from ibkr_tui.tui.watchlist import ListError
 from ibkr_tui.tui.widgets.market_board import MarketBoard
 
@@ -35,7 +35,7 @@ def _refusal_of(change: Callable[[str], None]) -> Callable[[str], str]:
     return refuse
 
 
-class MarketLists(Page):
+class MarketLists(OrderPage):
     """A page with a market board. Every change is kept at once; what is refused is said."""
 
     board: MarketBoard

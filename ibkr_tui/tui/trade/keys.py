@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ibkr_tui.tui.action import Action, Scope, Tier
+from ibkr_tui.tui.market.keys import LADDER
 
 CHANGE, DANGEROUS = Tier.CHANGE, Tier.DANGEROUS
 
@@ -47,6 +48,25 @@ CLOSING_ACTIONS: Final = (
     *_closing(Scope.DESK, rank=3),
     *_closing(Scope.POSITIONS, rank=2),
 )
+
+
+def _ladder(id: str, key: str, label: str, help: str, method: str, *, rank: int = 0, where: str = "") -> Action:
+    return Action(f"ladder.{id}", key, label, help, Scope.MARKET, method, CHANGE, rank, where)
+
+
+LADDER_ACTIONS: Final[tuple[Action, ...]] = (
+    _ladder("buy", "b", "Buy", "A buy ticket, in the ladder at its row's price.", "buy", rank=2),
+    _ladder("sell", "s", "Sell", "A sell ticket, in the ladder at its row's price.", "sell", rank=2),
+    _ladder("cancel", "c", "Cancel", "Cancel the own order on the row, or its group; asks.", "cancel_order", rank=3,
+            where=LADDER),
+    _ladder("up", "shift+up", "Move leg", "Move the own order on the row up by ticks; asks.", "move_up", where=LADDER),
+    _ladder("down", "shift+down", "Move leg", "Move the own order on the row down by ticks; asks.", "move_down",
+            where=LADDER),
+    _ladder("all_up", "alt+up", "Move all", "Move its whole bracket up by ticks; asks.", "move_all_up", where=LADDER),
+    _ladder("all_down", "alt+down", "Move all", "Move its whole bracket down by ticks; asks.", "move_all_down",
+            where=LADDER),
+    *(action for action in _closing(Scope.MARKET, rank=0) if action.method != "flatten"),
+)  # fmt: skip
 
 KILL_ACTION: Final = Action(
     "order.kill",
