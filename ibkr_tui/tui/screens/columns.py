@@ -17,7 +17,7 @@ from ibkr_tui.tui import figures
 from ibkr_tui.tui.market.columns import COLUMNS, DEFAULT, SYMBOL
 from ibkr_tui.tui.remembered import BoardLook
 
-_KEYS: Final = "↑↓ choose · Space show · J K order · s sort · r turn · d default · Enter take · Esc leave"
+_KEYS: Final = "Space show · J K order · s sort · r turn · d default · Enter take · Esc"
 
 
 class ColumnsScreen(ModalScreen[BoardLook | None]):

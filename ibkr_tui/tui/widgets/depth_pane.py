@@ -72,7 +72,8 @@ class DepthPane(InsidePanel):
         room = width - size_room - price_room
         if book.bids and book.asks:
             spread = book.asks[0].price - book.bids[0].price
-            words = f"  spread {figures.number(spread, self._places)}"
+            amount = figures.number(spread, self._places)
+            words = f"  spread {amount}" if room >= 9 + len(amount) else f" ±{amount}"
             style = palette.muted
             if spread <= 0:
                 words, style = "  crossed" if spread < 0 else "  locked", palette.warn
