@@ -77,9 +77,7 @@ class Desk:
             words = f"{operation} was not done: it needs --yes"
         return BrokerError("CONFIRMATION_REQUIRED", words, details=details)
 
-    async def approved(
-        self, operation: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    async def approved(self, operation: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of an order with its approval: previewed, its warnings told, approved.
 
         Other operations' arguments, and those that have an approval, are as they were.

@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--smoke", is_flag=True, help="Then trade one share and a bracket on paper, and clear up; refuses live.")
 @click.pass_obj
-def doctor(selection: Selection, as_json: bool) -> None:
+def doctor(selection: Selection, as_json: bool, smoke: bool) -> None:
     """Walk from the configuration to the account, and name the first thing that is broken, with its remedy.
 
     Logs in by itself only when no core serves the profile, takes no session from anybody, and logs out again. Exits 0
     when every step is in order, else 1.
     """
-    run_command(lambda: _doctor(selection, as_json), json_errors=as_json)
+    run_command(lambda: _doctor(selection, as_json, smoke), json_errors=as_json)
 
 
-async def _doctor(selection: Selection, as_json: bool) -> int:
+async def _doctor(selection: Selection, as_json: bool, smoke: bool) -> int:
     from ibkr_tui.core.doctor import Doctor, Step
     from ibkr_tui.core.state import open_state
     from ibkr_tui.model.clock import SystemClock
@@ -46,10 +47,19 @@ async def _doctor(selection: Selection, as_json: bool) -> int:
     first = Step("configuration", f"{chosen.path or 'the environment'}, profile {chosen.name} ({chosen.kind})")
     _tell_step(first)
 
+    if smoke and chosen.kind != "paper":
+        refusal = BrokerError("ORDERS_REFUSED", "the smoke test trades: it is for paper profiles only")
+        _tell_step(Step("smoke", refusal.message, refusal))
+        return _conclude(chosen.name, [first, Step("smoke", refusal.message, refusal)], as_json)
+
     async def ask() -> Health | None:
         return await _core(chosen, state)
 
     steps = [first, *await Doctor(chosen.profile, state, SystemClock(), ask).run(_tell_step)]
+    if smoke and steps[-1].error is None:
+        from ibkr_tui.cli.smoke import smoke as walk
+
+        steps += await walk(selection, chosen, _tell_step)
     return _conclude(chosen.name, steps, as_json)
 
 

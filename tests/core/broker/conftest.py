@@ -80,7 +80,9 @@ def running() -> Callable[..., AbstractAsyncContextManager[Desk]]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def own_desk(start_simulator: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+async def own_desk(
+    start_simulator: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
     """One broker for the tests of a module, on a simulator of their own, whose positions they may change."""
     with start_simulator(tmp_path_factory.mktemp("simulator")) as simulator:
         async with run_broker(simulator, tmp_path_factory.mktemp("state")) as made:

@@ -69,6 +69,21 @@ async def test_a_preview_names_every_rule_that_would_refuse(own_desk: Any) -> No
     assert problem.code == "BAD_TICKET"
 
 
+async def test_the_kill_switch_lets_cancels_pass_and_nothing_else(own_desk: Any, until: Until) -> None:
+    order = await own_desk.call("place_order", **limit("4", "187"))
+    await until(lambda: own_desk.state(order.coid) is OrderState.WORKING)
+    row = await own_desk.call("set_kill_switch", on=True, reason="test")
+    assert (row.kill_switch, row.kill_reason) == (True, "test")
+    before = await received(own_desk)
+    assert (await own_desk.refused("place_order", **limit("5", "187"))).code == "KILL_SWITCH_ON"
+    preview = await own_desk.call("preview_order", **limit("5", "187"))
+    assert "KILL_SWITCH_ON" in preview.refused_by
+    assert await received(own_desk) == before
+    await own_desk.call("cancel_order", coid=order.coid)
+    await until(lambda: own_desk.state(order.coid) is OrderState.CANCELLED)
+    assert (await own_desk.call("set_kill_switch", on=False)).kill_switch is False
+
+
 async def test_cancel_all_tells_each_and_leaves_what_it_was_not_asked_for(own_desk: Any, until: Until) -> None:
     buy = await own_desk.call("place_order", **limit("2", "186"))
     async with saying_yes(own_desk):
@@ -121,7 +136,17 @@ async def test_a_position_is_turned_round(own_desk: Any, until: Until) -> None:
     await filled(own_desk, until, order.coid, position.symbol, -position.qty)
 
 
+async def test_limits_are_tightened_and_judge_the_next_order(own_desk: Any) -> None:
+    row = await own_desk.call("tighten_limits", max_order_qty="3", price_collar_bps=400)
+    assert (row.limits["max_order_qty"], row.tightened) == ("3", ("max_order_qty", "price_collar_bps"))
+    assert (await own_desk.refused("place_order", **limit("4", "187.2"))).code == "RISK_ORDER_QTY"
+    assert (await own_desk.refused("tighten_limits", max_order_qty="4")).code == "LIMIT_LOOSENED"
+    assert (await own_desk.refused("tighten_limits")).code == "BAD_ARGUMENT"
+    assert (await own_desk.refused("tighten_limits", max_orders_per_minute="1.5")).code == "BAD_NUMBER"
+
+
 async def test_every_position_is_closed(own_desk: Any, until: Until) -> None:
+    """The limits of the test before are tight: no size keeps anybody from closing."""
     async with saying_yes(own_desk):
         found = await own_desk.call("close_all_positions")
     assert found.sent > 0
