@@ -69,6 +69,34 @@ async def test_a_preview_names_every_rule_that_would_refuse(own_desk: Any) -> No
     assert problem.code == "BAD_TICKET"
 
 
+async def test_groups_and_amendments_are_previewed_as_they_would_be_sent(own_desk: Any, until: Until) -> None:
+    before = await received(own_desk)
+    quote = await own_desk.call("get_ticker", symbol="MSFT")
+    near = (quote.bid * D("0.99")).quantize(D("0.01"))
+    prices = {"stop_loss": str(near - 10), "take_profit": str(near + 20)}
+    bracket = await own_desk.call(
+        "preview_order", kind="bracket", symbol="MSFT", side="buy", qty="3", entry_price=str(near), **prices
+    )
+    assert [leg.role.value for leg in bracket.legs] == ["entry", "stop", "target"]
+    assert (bracket.value, bracket.money_at_risk, bracket.reward) == (near * 3, D(30), D(60))
+    legs = [limit("1", str(near), symbol="MSFT"), limit("2", str(near - 1), symbol="MSFT")]
+    oco = await own_desk.call("preview_order", kind="oco", legs=legs)
+    assert oco.value == (near - 1) * 2
+    oto = await own_desk.call("preview_order", kind="oto", trigger=legs[0], child=legs[1])
+    assert oto.value == near + (near - 1) * 2
+    assert await received(own_desk) == before
+    order = await own_desk.call("place_order", **limit("6", str(near), symbol="MSFT"))
+    await until(lambda: own_desk.state(order.coid) is OrderState.WORKING)
+    amend = await own_desk.call("preview_order", kind="amend", coid=order.coid, qty="7")
+    assert (amend.qty, amend.limit_price) == (D(7), near)
+    problem = await own_desk.refused(
+        "preview_order", kind="bracket", symbol="MSFT", side="buy", qty="3", **prices, legs=legs
+    )
+    assert problem.code == "BAD_ARGUMENT"
+    await own_desk.call("cancel_order", coid=order.coid)
+    await until(lambda: own_desk.state(order.coid) is OrderState.CANCELLED)
+
+
 async def test_the_kill_switch_lets_cancels_pass_and_nothing_else(own_desk: Any, until: Until) -> None:
     order = await own_desk.call("place_order", **limit("4", "187"))
     await until(lambda: own_desk.state(order.coid) is OrderState.WORKING)
