@@ -88,7 +88,7 @@ class OAuth1:
         self._ws_url = ws_url
         self._clock = clock
         self._token: bytes | None = None
-        self._previous: bytes | None = None
+        self._previous: tuple[KeySet, bytes] | None = None  # what the login before this one was made with
         self._expires: datetime | None = None
         self._last_timestamp = 0
         self.transport: Minting | None = None
@@ -119,7 +119,8 @@ class OAuth1:
         """Read the keys anew if their files have changed; what was refused to the old ones is forgotten."""
         if self._source is None or not self._source.has_changed():
             return False
-        self._held = self._token = self._previous = self._expires = None
+        self._supersede()
+        self._held = self._expires = None
         self._renewal.forget()
         self._read_keys()
         return True
@@ -145,7 +146,7 @@ class OAuth1:
             await self.renew(self.epoch)
         if self._token is None:
             raise BrokerError("IBKR_SESSION_MINT_FAILED", "there is no live session token")
-        return self._signed(self._token, method, url, query)
+        return self._signed(self._keys, self._token, method, url, query)
 
     async def renew(self, seen: int) -> None:
         """Mint unless a token newer than `seen` is there.
@@ -158,12 +159,18 @@ class OAuth1:
             self._read_keys()
         await self._renewal.renew(seen, self._mint)
 
+    def _supersede(self) -> None:
+        """The present token becomes the previous one, with the keys it was made with: they may be others soon."""
+        if self._token is not None and self._held is not None:
+            self._previous = (self._held, self._token)
+        self._token = None
+
     async def leave_previous(self) -> bool:
         """Log out the token before the present one, whose brokerage session would compete with the new one's."""
-        token, self._previous = self._previous, None
-        if token is None or self.transport is None:
+        previous, self._previous = self._previous, None
+        if previous is None or self.transport is None:
             return False
-        headers = self._signed(token, "POST", self._rest_url + LOGOUT_PATH, ())
+        headers = self._signed(*previous, "POST", self._rest_url + LOGOUT_PATH, ())
         try:
             answer = await self.transport.unsigned("POST", LOGOUT_PATH, headers, deadline=LOGOUT_DEADLINE_S)
         except BrokerError as error:
@@ -180,7 +187,7 @@ class OAuth1:
         prepend = self._keys.prepend()
         exponent = secrets.randbits(256) | 1 << 255
         challenge = format(pow(self._keys.dh_generator, exponent, self._keys.dh_prime), "x")
-        parameters = self._parameters("RSA-SHA256") | {"diffie_hellman_challenge": challenge}
+        parameters = self._parameters(self._keys, "RSA-SHA256") | {"diffie_hellman_challenge": challenge}
         base = prepend.hex() + signing.base_string("POST", self._rest_url + MINT_PATH, parameters.items())
         header = signing.authorization(self._keys.realm, parameters, signing.sign_rsa(self._keys.signature_key, base))
         answer = _read_answer(await self._ask(header), self._keys.dh_prime)
@@ -192,7 +199,8 @@ class OAuth1:
                 "the server's signature on the session token is wrong; it is not used",
                 retryable=False,
             )
-        self._previous, self._token = self._token, token
+        self._supersede()
+        self._token = token
         self._expires = self._ends(answer.live_session_token_expiration)
 
     async def _ask(self, header: str) -> Answer:
@@ -233,20 +241,20 @@ class OAuth1:
             return ours
         return min(ours, theirs) if theirs > now + SOONEST_END else ours
 
-    def _signed(self, token: bytes, method: str, url: str, query: Query) -> dict[str, str]:
-        parameters = self._parameters("HMAC-SHA256")
+    def _signed(self, keys: KeySet, token: bytes, method: str, url: str, query: Query) -> dict[str, str]:
+        parameters = self._parameters(keys, "HMAC-SHA256")
         base = signing.base_string(method, url, [*parameters.items(), *signing.in_dialect(query, self._dialect)])
-        return {"Authorization": signing.authorization(self._keys.realm, parameters, signing.sign_hmac(token, base))}
+        return {"Authorization": signing.authorization(keys.realm, parameters, signing.sign_hmac(token, base))}
 
-    def _parameters(self, method: str) -> dict[str, str]:
+    def _parameters(self, keys: KeySet, method: str) -> dict[str, str]:
         """The OAuth parameters of one request; timestamps never go back, nonces are never used twice."""
         self._last_timestamp = max(self._last_timestamp, int(self._clock.now().timestamp()))
         return {
-            "oauth_consumer_key": self._keys.consumer_key,
+            "oauth_consumer_key": keys.consumer_key,
             "oauth_nonce": secrets.token_hex(16),
             "oauth_signature_method": method,
             "oauth_timestamp": str(self._last_timestamp),
-            "oauth_token": self._keys.access_token.reveal(),
+            "oauth_token": keys.access_token.reveal(),
         }
 
 

@@ -401,6 +401,42 @@ async def test_the_previous_token_is_logged_out_once(oauth: OAuth1, server: Any)
     assert server.logouts == 1
 
 
+async def test_after_a_switch_of_keys_the_old_login_is_left_with_the_old_ones(
+    keys: KeySet, server: Any, fake_clock: Any
+) -> None:
+    class Switched:
+        held = keys
+
+        def read(self) -> KeySet:
+            return self.held
+
+        def has_changed(self) -> bool:
+            changed, self.held = self.held is keys, new
+            return changed
+
+    sent: list[str] = []
+    answering = server.unsigned
+
+    async def noted(method: str, path: str, headers: Any, **more: Any) -> Answer:
+        if path == "/logout":
+            sent.append(headers["Authorization"])
+        answered: Answer = await answering(method, path, headers, **more)
+        return answered
+
+    new = dataclasses.replace(keys, access_token=Secret("another"))
+    server.unsigned = noted
+    oauth = OAuth1(Switched(), "https://api.ibkr.com/v1/api", "wss://api.ibkr.com/v1/api/ws", fake_clock)
+    oauth.transport = server
+    await oauth.renew(0)
+    assert oauth.look_again() and not oauth.look_again()
+    await oauth.renew(1)
+    assert await oauth.leave_previous()
+    assert not await oauth.leave_previous()
+    [header] = sent
+    assert f'oauth_token="{keys.access_token.reveal()}"' in header
+    assert 'oauth_token="another"' in (await oauth.authorize("GET", URL, []))["Authorization"]
+
+
 async def test_a_logout_that_fails_is_none(oauth: OAuth1, server: Any) -> None:
     await oauth.renew(0)
     await oauth.renew(1)
