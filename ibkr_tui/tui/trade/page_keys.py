@@ -39,7 +39,7 @@ class OrderPage(Page):
             order = self.selected_order
             group = self.doors.group_of(order) if order is not None and self.is_attached else None
             going = order is not None and (not order.state.is_done or (group is not None and not group.is_done))
-            return going if action.method == "cancel_order" else going and self._moves(order)
+            return going if action.method == "cancel_order" else going and self._is_movable(order)
         if action.method in _OF_POSITION:
             position = self.selected_position
             return position is not None and position.qty != 0
@@ -49,7 +49,7 @@ class OrderPage(Page):
             return any(True for _ in self.state.open_orders())
         return super().applies(action)
 
-    def _moves(self, order: Order | None) -> bool:
+    def _is_movable(self, order: Order | None) -> bool:
         return order is not None and order.state is OrderState.WORKING and bool(moved_field(order))
 
     def action_buy(self) -> None:
@@ -84,21 +84,21 @@ class OrderPage(Page):
 
     def action_move_up(self) -> None:
         """One leg, a tick up; the question goes on moving it."""
-        self._move(1)
+        self._move_order(1)
 
     def action_move_down(self) -> None:
         """One leg, a tick down."""
-        self._move(-1)
+        self._move_order(-1)
 
     def action_move_all_up(self) -> None:
         """The whole bracket, a tick up."""
-        self._move(1, whole=True)
+        self._move_order(1, whole=True)
 
     def action_move_all_down(self) -> None:
         """The whole bracket, a tick down."""
-        self._move(-1, whole=True)
+        self._move_order(-1, whole=True)
 
-    def _move(self, steps: int, *, whole: bool = False) -> None:
+    def _move_order(self, steps: int, *, whole: bool = False) -> None:
         order = self.selected_order
         if order is not None:
             self.doors.move(order, steps, whole=whole)
