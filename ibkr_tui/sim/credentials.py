@@ -117,8 +117,8 @@ def write_credentials(directory: Path, issued: Issued, account: str) -> Path:
     """Write ``credentials.json`` and the two key files, readable by the owner alone."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     signature, encryption = directory / "private_signature.pem", directory / "private_encryption.pem"
-    _write(signature, issued.signature_pem)
-    _write(encryption, issued.encryption_pem)
+    write_private(signature, issued.signature_pem)
+    write_private(encryption, issued.encryption_pem)
     registration = issued.registration
     document: dict[str, Any] = {
         "consumer_key": registration.consumer_key,
@@ -132,14 +132,14 @@ def write_credentials(directory: Path, issued: Issued, account: str) -> Path:
         "realm": registration.realm,
     }
     target = directory / "credentials.json"
-    _write(target, json.dumps(document, indent=2).encode() + b"\n")
+    write_private(target, json.dumps(document, indent=2).encode() + b"\n")
     return target
 
 
 def write_oauth2_credentials(directory: Path, issued: Issued, username: str, address: str) -> Path:
     """Write ``credentials-oauth2.json`` and its key file beside the credentials of OAuth 1.0a."""
     key = directory / "private_client.pem"
-    _write(key, issued.client_pem)
+    write_private(key, issued.client_pem)
     document = {
         "client_id": issued.client.client_id,
         "client_key_id": issued.client.key_id,
@@ -148,7 +148,7 @@ def write_oauth2_credentials(directory: Path, issued: Issued, username: str, add
         "ip_address": address,
     }
     target = directory / "credentials-oauth2.json"
-    _write(target, json.dumps(document, indent=2).encode() + b"\n")
+    write_private(target, json.dumps(document, indent=2).encode() + b"\n")
     return target
 
 
@@ -162,22 +162,19 @@ def write_config(directory: Path, rest_url: str, ws_url: str, paper: str, live: 
         ("oauth2", "paper", "oauth2", paper, "credentials-oauth2.json"),
     ]
     for name, kind, auth, account, path in profiles[: 2 if gateway else 3]:
-        lines += [
-            f"[profiles.{name}]",
-            f'kind = "{kind}"',
-            f'auth = "{auth}"',
-            f'account_id = "{account}"',
-            f'rest_url = "{rest_url}"',
-            f'ws_url = "{ws_url}"',
-            *(() if gateway else (f'credentials_file = "{path}"',)),
-            "",
-        ]
+        settings = {"kind": kind, "auth": auth, "account_id": account, "rest_url": rest_url, "ws_url": ws_url}
+        lines += profile_lines(name, settings if gateway else {**settings, "credentials_file": path})
     target = directory / "config.toml"
-    _write(target, "\n".join(lines).encode())
+    write_private(target, "\n".join(lines).encode())
     return target
 
 
-def _write(path: Path, content: bytes) -> None:
+def profile_lines(name: str, settings: dict[str, str]) -> list[str]:
+    """One profile of a configuration."""
+    return [f"[profiles.{name}]", *(f'{key} = "{value}"' for key, value in settings.items()), ""]
+
+
+def write_private(path: Path, content: bytes) -> None:
     """Write through a temporary name, so that nobody sees half a file; never readable by others."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -50,8 +50,8 @@ async function refresh() {
     const state = it.missing.length ? "wants " + it.missing.join(", ")
       : it.active ? "active" : "active in " + Math.ceil(it.active_in_s) + " s";
     const row = known.insertRow();
-    cells(row, "td", [it.consumer_key, it.environment, (it.signature || "-").slice(0, 19),
-                      (it.encryption || "-").slice(0, 19), it.token ? "yes" : "no", state]);
+    cells(row, "td", [it.consumer_key, it.environment, (it.signature || "-").slice(0, 23),
+                      (it.encryption || "-").slice(0, 23), it.token ? "yes" : "no", state]);
   }
 }
 at("form").addEventListener("submit", async event => {

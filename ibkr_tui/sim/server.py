@@ -17,14 +17,16 @@ import uvicorn
 from ibkr_tui.sim.app import build_app
 from ibkr_tui.sim.certificate import write_certificate
 from ibkr_tui.sim.clock import Clock
-from ibkr_tui.sim.credentials import write_config, write_credentials, write_oauth2_credentials
+from ibkr_tui.sim.credentials import write_config, write_credentials, write_oauth2_credentials, write_private
 from ibkr_tui.sim.front import PREFIX
 from ibkr_tui.sim.front_door import FrontDoor
+from ibkr_tui.sim.key_stores import write_key_store, write_key_store_config
 from ibkr_tui.sim.oauth import PUBLIC_BASE
 from ibkr_tui.sim.options import SimOptions
 from ibkr_tui.sim.simulator import Simulator
 
 GRACE_S = 1
+READY_FILE = "ready.json"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -151,8 +153,12 @@ def _write_files(sim: Simulator, out: Path, port: int, certificate: tuple[Path, 
         write_credentials(out / "live", sim.issued["live"], options.live_account)
         write_oauth2_credentials(out, sim.issued["paper"], sim.users[0].name, "127.0.0.1")
         write_oauth2_credentials(out / "live", sim.issued["live"], sim.users[1].name, "127.0.0.1")
+        for name, issued in sim.issued.items():
+            write_key_store(out / "keys" / name, issued)
+        write_key_store_config(out, rest_url, ws_url, options.paper_account, options.live_account)
     if certificate:
         ready["certificate"] = str(certificate[0])
+    write_private(out / READY_FILE, msgspec.json.encode(ready) + b"\n")
     return ready
 
 

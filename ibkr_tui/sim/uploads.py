@@ -6,7 +6,6 @@ Line ends must be LF: IBKR's portal refuses CRLF. Sizes are the documented ones:
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 
@@ -59,9 +58,9 @@ def read_parameters(text: object, what: str) -> tuple[int, int]:
 
 
 def key_fingerprint(key: rsa.RSAPublicKey) -> str:
-    """SHA-256 over the key's DER, as ``SHA256:`` and base64 without padding, the way ssh-keygen writes one."""
+    """SHA-256 over the key's DER in hex, as ``openssl pkey -pubin -outform DER | openssl sha256`` prints it."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return "SHA256:" + base64.b64encode(hashlib.sha256(der).digest()).decode().rstrip("=")
+    return f"SHA256:{hashlib.sha256(der).hexdigest()}"
 
 
 def _pem(text: object, what: str, kind: str) -> str:

@@ -17,6 +17,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from ibkr_tui.sim.dhparam import read_dhparam
+
 
 def launch(out, *options, **kwargs):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -93,6 +95,34 @@ def test_the_files(tmp_path):
         "credentials_file": "credentials.json",
     }
     assert config["profiles"]["live"]["credentials_file"] == "live/credentials.json"
+    assert json.loads((out / "ready.json").read_text()) == ready
+
+
+def test_the_same_keys_as_key_stores(tmp_path):
+    out = tmp_path / "out"
+    kept = set()
+    for _ in range(2):
+        process = launch(out)
+        ready = json.loads(process.stdout.readline())
+        process.terminate()
+        ended(process)
+        profiles = tomllib.loads(Path(ready["config"]).with_name("key-stores.toml").read_text())["profiles"]
+        assert set(profiles) == {"paper", "live"}
+        for name, credentials in (("paper", "credentials.json"), ("live", "live/credentials.json")):
+            document = json.loads((out / credentials).read_text())
+            assert profiles[name]["account_id"] == document["account_id"]
+            current = out / profiles[name]["key_store"] / "current"
+            assert current.is_symlink() and current.readlink().parts[0] == "versions"
+            kept.add(current.resolve())
+            said = tomllib.loads((current / "credentials.toml").read_text())
+            assert said == {key: document[key] for key in said} and len(said) == 3
+            for what in ("signature", "encryption"):
+                assert (current / f"{what}.pem").read_bytes() == Path(document[f"{what}_key_path"]).read_bytes()
+            prime, generator = read_dhparam((current / "dhparam.pem").read_text())
+            assert (f"{prime:x}", generator) == (document["dh_prime"], document["dh_generator"])
+        for path in out.rglob("*"):
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert len(kept) == 4 and all((version / "signature.pem").exists() for version in kept)
 
 
 def test_tls(tmp_path):
