@@ -26,6 +26,7 @@ class Scope(StrEnum):
     ACCOUNT = "account"
     OPTIONS = "options"
     HEALTH = "health"
+    KEYS = "keys"
     TICKET = "ticket"
 
 

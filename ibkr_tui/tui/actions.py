@@ -15,6 +15,7 @@ from ibkr_tui.tui.action import Action, Scope, Tier
 from ibkr_tui.tui.book.keys import BOOK_ACTIONS
 from ibkr_tui.tui.market.keys import MARKET_ACTIONS
 from ibkr_tui.tui.options.keys import OPTIONS_ACTIONS
+from ibkr_tui.tui.rotation.keys import ROTATION_ACTIONS, SHOW_KEYS
 from ibkr_tui.tui.trade.keys import CLOSING_ACTIONS, KILL_ACTION, LADDER_ACTIONS, TICKET_ACTIONS, TRADE_ACTIONS
 
 ACTIONS: Final[tuple[Action, ...]] = (
@@ -154,6 +155,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "show_health",
         rank=7,
     ),
+    SHOW_KEYS,
     Action(
         "session.take_over",
         "o",
@@ -196,6 +198,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *LADDER_ACTIONS,
     *TRADE_ACTIONS,
     *TICKET_ACTIONS,
+    *ROTATION_ACTIONS,
 )
 
 _SHOWN: Final = {

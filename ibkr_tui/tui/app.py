@@ -35,6 +35,7 @@ from ibkr_tui.tui.screens.account import AccountScreen
 from ibkr_tui.tui.screens.alert_list import TOLD
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
+from ibkr_tui.tui.screens.keys import KeysScreen
 from ibkr_tui.tui.screens.market import MarketScreen
 from ibkr_tui.tui.screens.options import OptionsScreen
 from ibkr_tui.tui.screens.page import Page
@@ -104,8 +105,10 @@ class TradingApp(FramesOnly):
         self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
         self.account = AccountScreen(self.state, self.keys, ledger)
         self.options = OptionsScreen(self.state, self.keys)
+        self.key_sets = KeysScreen(self.state, self.keys)
         self.pages: tuple[Page, ...] = (
-            self.desk, self.market, self.trade, self.positions, self.account, self.options, self.health
+            self.desk, self.market, self.trade, self.positions, self.account, self.options, self.health,
+            self.key_sets,
         )  # fmt: skip
 
     def monotonic(self) -> float:
@@ -202,6 +205,9 @@ class TradingApp(FramesOnly):
     def action_show_health(self) -> None:
         self.show_page(self.health)
 
+    def action_show_keys(self) -> None:
+        self.show_page(self.key_sets)
+
     def action_show_trade(self) -> None:
         self.show_page(self.trade)
 
@@ -281,6 +287,7 @@ class TradingApp(FramesOnly):
             self._next_second = now + 1
             self.account.sample()
             self.health.sample()
+            self.key_sets.sample()
             page.second()
             second = getattr(self.screen, "second", None)
             if self.screen is not page and second is not None:
@@ -406,6 +413,10 @@ class TradingApp(FramesOnly):
             self.notify(clean(str(error), limit=400), severity="error", markup=False, timeout=15)
         else:
             self.exit(0)
+
+    def copy_public(self, text: str) -> None:
+        """Hand something public to the clipboard of the terminal (OSC 52)."""
+        super().copy_to_clipboard(text)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Keep a copy inside the app: an escape sequence that writes the terminal's clipboard is a leak."""

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from ibkr_tui.tui import figures
 from ibkr_tui.tui.actions import ACTIONS, Scope, Tier, of_scope, shown_key
+from ibkr_tui.tui.rotation.words import KEYS_PANES
 
 PANES: Final = {
     "watchlist": (
@@ -101,6 +102,7 @@ PANES: Final = {
         "Debug lines are written when the core was started with IBKR_TUI_LOG=debug. The file is core.log in the state "
         "directory; `ibkr-tui call get_log` prints it too.",
     ),
+    **KEYS_PANES,
 }
 
 WORDS: Final = (
@@ -118,6 +120,7 @@ _SCOPES: Final = {
     Scope.ACCOUNT: "Account",
     Scope.OPTIONS: "Options",
     Scope.HEALTH: "Health",
+    Scope.KEYS: "Keys",
     Scope.TICKET: "Ticket",
     Scope.EVERYWHERE: "Everywhere",
 }

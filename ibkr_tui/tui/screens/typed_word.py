@@ -23,7 +23,7 @@ class TypedWordScreen(ChoiceScreen):
         super().__init__(title, body, [Answer(LEFT, "Leave it", "escape")], tone="danger")
 
     def aside(self) -> Content:
-        done = self.typed.upper() == self.word
+        done = self._is_typed
         shown = self.typed or "…"
         return Content.assemble(
             (f"Type {self.word}: ", "$muted"),
@@ -38,11 +38,16 @@ class TypedWordScreen(ChoiceScreen):
         if event.key == "escape":
             self.give(self.answers[0])
         elif event.key == "enter":
-            if self.typed.upper() == self.word and app.fresh.may_confirm(app.monotonic()):
+            if self._is_typed and app.fresh.may_confirm(app.monotonic()):
                 self.dismiss(DONE)
         else:
             self._type(event)
             self.refresh_lines()
+
+    @property
+    def _is_typed(self) -> bool:
+        """A word in capitals may be typed small; a name is typed as it is."""
+        return self.word in {self.typed, self.typed.upper()}
 
     def _type(self, event: events.Key) -> None:
         if event.key == "backspace":
@@ -50,4 +55,4 @@ class TypedWordScreen(ChoiceScreen):
         elif event.key in {"ctrl+u", "ctrl+w"}:
             self.typed = ""
         elif event.character is not None and event.is_printable and event.character.isascii():
-            self.typed = (self.typed + event.character)[:_MOST]
+            self.typed = (self.typed + event.character)[: max(_MOST, len(self.word))]

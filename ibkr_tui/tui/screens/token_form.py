@@ -1,0 +1,188 @@
+"""The portal's three values. What is secret is not shown, not copied, and gone when the form closes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Final, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.text import clean
+from ibkr_tui.tui.rotation.calls import TokenEntered
+from ibkr_tui.tui.screens.choice import GuardedApp
+from ibkr_tui.tui.screens.help import HelpScreen
+
+LONGEST: Final = 2000
+_FIELDS: Final = (
+    ("consumer_key", "Consumer key", "nine letters, as chosen in the portal"),
+    ("access_token", "Access token", "not shown"),
+    ("access_token_secret", "Token secret", "not shown"),
+)
+_STAYS: Final = frozenset({"TOKEN_INVALID", "CONFIRMATION_REQUIRED", "CORE_UNREACHABLE", "ROTATION_BUSY"})
+"""Refusals after which the values are still needed here: they did not reach the disk."""
+
+Prove = Callable[[TokenEntered, str], Awaitable[None]]
+
+
+class SecretInput(Input):
+    """Shows dots, and gives nothing away to a clipboard."""
+
+    def action_copy(self) -> None:
+        """Never."""
+
+    def action_cut(self) -> None:
+        """Never."""
+
+
+class TokenForm(ModalScreen[bool]):
+    """`prove` makes the test login and raises its refusal. Gives whether it was asked for; a wrong value stays here.
+
+    `name` is the profile's name when it has to be typed too; `consumer_key` stands in the field from the beginning.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "Leave"), ("f1", "explain", "Help")]
+
+    def __init__(self, prove: Prove, profile: str, *, must_name: bool, consumer_key: str = "") -> None:
+        super().__init__()
+        self._prove = prove
+        self._profile = profile
+        self._must_name = must_name
+        self._consumer_key = consumer_key
+        self._proves = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = Content(f"Enter the new token · {clean(self._profile, limit=40)}")
+            box.border_subtitle = Content("Enter next · F1 what is this? · Esc leave")
+            yield Static(Content("From IBKR's portal, made after the upload of this stage's files."), markup=False)
+            for name, label, hint in _FIELDS:
+                yield from self._field(name, label, hint)
+            if self._must_name:
+                yield from self._field("typed", "Profile", f"type {self._profile}: its keys are about to change")
+            yield Static(id="says", markup=False)
+
+    def _field(self, name: str, label: str, hint: str) -> ComposeResult:
+        secret = name.startswith("access_")
+        with Horizontal(classes="field"):
+            yield Label(label, classes="label")
+            if secret:
+                yield SecretInput(password=True, max_length=LONGEST, id=name, compact=True)
+            else:
+                value = self._consumer_key if name == "consumer_key" else ""
+                yield Input(value, max_length=60, id=name, compact=True)
+            yield Label(Content(hint), classes="note", id=f"{name}-note")
+        yield Static(id=f"{name}-refusal", classes="refusal", markup=False)
+
+    def on_mount(self) -> None:
+        for refusal in self.query(".refusal"):
+            refusal.display = False
+        self.query_one("#access_token" if self._consumer_key else "#consumer_key", Input).focus()
+        self.call_after_refresh(self._seen)
+        self._say("Nothing changes before the test login has worked.", "$muted")
+
+    def _seen(self) -> None:
+        app = cast(GuardedApp, self.app)
+        app.fresh.show(app.monotonic())
+
+    def on_unmount(self) -> None:
+        cast(GuardedApp, self.app).fresh.hide()
+
+    # typing
+
+    @on(Input.Changed)
+    def typed(self, event: Input.Changed) -> None:
+        """A refusal was about what stood there before; of a secret only its length is told."""
+        field = event.input
+        self.query_one(f"#{field.id}-refusal").display = False
+        if isinstance(field, SecretInput):
+            length = len(field.value.strip())
+            self.query_one(f"#{field.id}-note", Label).update(
+                Content(f"{length} characters" if length else "not shown")
+            )
+
+    @on(Input.Submitted)
+    def next_field(self, event: Input.Submitted) -> None:
+        """Enter goes on to the next empty field; in the last one it makes the test login."""
+        event.stop()
+        fields = list(self.query(Input))
+        at = fields.index(event.input)
+        if not event.input.value.strip():
+            self._refuse(str(event.input.id), "It is empty: copy it from the portal.")
+        elif at + 1 < len(fields):
+            fields[at + 1].focus()
+        elif (empty := next((field for field in fields if not field.value.strip()), None)) is not None:
+            empty.focus()
+            self._refuse(str(empty.id), "It is empty: copy it from the portal.")
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        app = cast(GuardedApp, self.app)
+        if self._proves:
+            return
+        if not app.fresh.may_confirm(app.monotonic()):
+            self._say("That Enter came with a paste. Press Enter to make the test login.", "$warn")
+            return
+        self._proves = True
+        for field in self.query(Input):
+            field.disabled = True
+        self._say("Testing: a login with the new set. It can take half a minute…", "$accent")
+        self.prove()
+
+    @work(exclusive=True, group="prove", name="prove", exit_on_error=False)
+    async def prove(self) -> None:
+        """A wrong value is said beside its field; anything else is the page's matter."""
+        values = {str(field.id): field.value for field in self.query(Input)}
+        typed = values.pop("typed", "").strip()
+        try:
+            await self._prove(TokenEntered(**values), typed)
+        except BrokerError as error:
+            if error.code in _STAYS:
+                self._again(error)
+                return
+        self._close(True)
+
+    def _again(self, error: BrokerError) -> None:
+        self._proves = False
+        for field in self.query(Input):
+            field.disabled = False
+        name = str((error.details or {}).get("field", "typed" if error.code == "CONFIRMATION_REQUIRED" else ""))
+        self._say("Nothing has changed.", "$muted")
+        if name and self.query(f"#{name}"):
+            self._refuse(name, f"{error.message} ({error.code})")
+        else:
+            self._say(f"{error.message} ({error.code}). {error.user_action}", "$danger")
+            self.query(Input).last().focus()
+
+    def _refuse(self, name: str, words: str) -> None:
+        note = self.query_one(f"#{name}-refusal", Static)
+        note.update(Content.styled("✗ " + clean(words[:1].upper() + words[1:], limit=400), "$danger"))
+        note.display = True
+        self.query_one(f"#{name}", Input).focus()
+
+    def _say(self, words: str, style: str) -> None:
+        self.query_one("#says", Static).update(Content.styled(clean(words, limit=400), style))
+
+    # leaving
+
+    def _close(self, proved: bool) -> None:
+        for field in self.query(Input):
+            with field.prevent(Input.Changed):
+                field.value = ""
+        self.dismiss(proved)
+
+    def action_leave(self) -> None:
+        """Leave everything as it was; not while the core proves, whose answer is a moment away."""
+        if not self._proves:
+            self._close(False)
+
+    def action_explain(self) -> None:
+        """What this form is."""
+        self.app.push_screen(HelpScreen("keys_token", getattr(self.app, "keys", {})))
