@@ -28,6 +28,8 @@ from ibkr_tui.tui.launcher import Attachment
 
 PREFIX: Final = "ibkr-tui-demo-"
 DEFAULT_SEED: Final = 1
+SIMULATOR: Final = "sim"
+KEY_STORES: Final = "key-stores.toml"  # the configuration of `sim --out` on whose keys a rotation can be practised
 START_DEADLINE_S: Final = 20.0
 _END_DEADLINE_S: Final = 5.0
 
@@ -71,7 +73,7 @@ class DemoLauncher:
         progress("Starting the simulated exchange")
         config = await self._start_simulator()
         progress("Starting the core")
-        chosen = Selection("paper", config, self._environ).load()
+        chosen = Selection(self.profile, config, self._environ).load()
         child = start_child(
             python(*core_run_words(chosen), "--exit-with-parent"),
             self._environ,
@@ -96,7 +98,7 @@ class DemoLauncher:
         os.close(self._held)
 
     async def _start_simulator(self) -> Path:
-        words = ["--out", str(self.place / "sim"), "--seed", str(self._seed), "--exit-with-parent"]
+        words = ["--out", str(self.place / SIMULATOR), "--seed", str(self._seed), "--exit-with-parent"]
         child = start_child(python("ibkr_tui.sim", *words), self._environ, stdin=subprocess.PIPE)
         self._children.append(child)
         try:
@@ -105,7 +107,7 @@ class DemoLauncher:
             raise BrokerError("CORE_UNREACHABLE", f"the simulator was not ready in {START_DEADLINE_S:g} s") from None
         if not line:
             raise BrokerError("CORE_UNREACHABLE", f"the simulator ended while it started: {child.last_words()}")
-        return Path(msgspec.json.decode(line, type=Ready).config)
+        return Path(msgspec.json.decode(line, type=Ready).config).with_name(KEY_STORES)
 
     def _end_children(self) -> None:
         """Close the pipe each child holds, and see it end; the core goes before its exchange."""
@@ -132,6 +134,22 @@ def sweep(temporary: Path) -> None:
             continue
         shutil.rmtree(place, ignore_errors=True)
         os.close(held)
+
+
+def running_demos(temporary: Path) -> list[Path]:
+    """The directories of this user's demos that run now."""
+    found = []
+    for place in sorted(temporary.glob(f"{PREFIX}*/")):
+        # Only one whose simulator has served: a look at the lock must not get in the way of a demo that just starts.
+        if place.lstat().st_uid != os.geteuid() or not (place / SIMULATOR / "ready.json").exists():
+            continue
+        try:
+            os.close(_hold(place, os.O_RDWR))
+        except BlockingIOError:
+            found.append(place)
+        except OSError:
+            continue
+    return found
 
 
 def _hold(place: Path, flags: int) -> int:

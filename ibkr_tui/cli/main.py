@@ -13,6 +13,7 @@ from ibkr_tui.cli.selection import Selection
 _COMMANDS: Final = {
     "demo": ("ibkr_tui.cli.demo", "demo", "The app on the embedded simulator; needs nothing, leaves nothing."),
     "sim": ("ibkr_tui.cli.simulator", "sim", "Run the embedded IBKR simulator."),
+    "portal": ("ibkr_tui.cli.portal", "portal", "The simulator's key portal, to practise a rotation on."),
     "call": ("ibkr_tui.cli.call", "call", "Run one operation; prints JSON."),
     "operations": ("ibkr_tui.cli.operations", "operations", "List every operation that call can run."),
     "watch": ("ibkr_tui.cli.watch", "watch", "Follow tables as JSON lines, live."),

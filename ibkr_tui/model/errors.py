@@ -172,6 +172,10 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "CORE_UNREACHABLE": ErrorKind(True, "See `ibkr-tui core status`; start it with `ibkr-tui core start`."),
     "CORE_RUNNING": ErrorKind(False, "One core serves a profile. Use it, or stop it with `ibkr-tui core stop`."),
     "CORE_CRASHING": ErrorKind(True, "Read the core's log in the state directory, and wait a minute."),
+    "PORTAL_UNREACHABLE": ErrorKind(
+        True, "Start `ibkr-tui demo` in another terminal, or name a running simulator with --sim or --control."
+    ),
+    "PORTAL_REFUSED": ErrorKind(False, "Do what the simulated portal says, then try again."),
     "LINK_PROTOCOL": ErrorKind(
         False, "The core and this program are of different versions: `ibkr-tui core stop`, then try again."
     ),

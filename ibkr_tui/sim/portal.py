@@ -140,6 +140,9 @@ def _row(sim: Simulator, user: User, known: Registration) -> dict[str, Any]:
         "missing": known.missing,
         "active": not known.missing and waits <= 0,
         "active_in_s": waits,
+        "logins": sum(
+            login.consumer_key == known.consumer_key and login.expires_at > sim.clock.now() for login in user.logins
+        ),
     }
 
 

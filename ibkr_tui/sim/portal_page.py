@@ -45,13 +45,13 @@ async function refresh() {
   const known = at("known");
   known.textContent = "";
   const { consumers } = await (await fetch(here, { headers: { Accept: "application/json" } })).json();
-  cells(known.insertRow(), "th", ["consumer", "account", "signature", "encryption", "token", "state"]);
+  cells(known.insertRow(), "th", ["consumer", "account", "signature", "encryption", "token", "logins", "state"]);
   for (const it of consumers) {
     const state = it.missing.length ? "wants " + it.missing.join(", ")
       : it.active ? "active" : "active in " + Math.ceil(it.active_in_s) + " s";
     const row = known.insertRow();
     cells(row, "td", [it.consumer_key, it.environment, (it.signature || "-").slice(0, 23),
-                      (it.encryption || "-").slice(0, 23), it.token ? "yes" : "no", state]);
+                      (it.encryption || "-").slice(0, 23), it.token ? "yes" : "no", it.logins, state]);
   }
 }
 at("form").addEventListener("submit", async event => {
