@@ -13,6 +13,7 @@ from rich.color import ColorSystem
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event, Severity
 from ibkr_tui.model.health import SessionState
+from ibkr_tui.model.looks import Looks, Refusal
 from ibkr_tui.model.orders import OrderState
 from ibkr_tui.model.quotes import QuoteStatus
 from ibkr_tui.model.table import TableDelta
@@ -398,3 +399,26 @@ async def test_what_is_not_read_yet_is_not_called_empty(drive: Any) -> None:
         await desk.frame()
         assert "No positions." in desk.text
         assert "No orders today." in desk.text
+
+
+async def test_a_quiet_price_of_a_closed_market_says_so(drive: Any, scene: Any) -> None:
+    async with drive(size=(120, 40)) as desk:
+        health = scene.health()
+        closed = msgspec.structs.replace(health, market=msgspec.structs.replace(health.market, is_open=False))
+        desk.feed.rows("health", {"paper": closed})
+        await desk.frame()
+        assert "CLOSED" not in desk.line("▸AAPL")
+        await desk.frame(90)
+        assert "CLOSED" in desk.line("▸AAPL")
+
+
+async def test_a_row_that_finds_no_place_says_why(drive: Any) -> None:
+    async with drive(size=(120, 40)) as desk:
+        refused = Refusal(272093, "IBKR_WS_SUB_LIMIT", "80 instruments are subscribed already")
+        desk.feed.answers["look_at"] = lambda a: Looks((), (), (refused,))
+        desk.feed.rows("quotes", {}, "272093")
+        await desk.press("down", "up")
+        await desk.frame()
+        await desk.until(lambda: 272093 in desk.app.state.refused, "the refusal")
+        await desk.frame()
+        assert "80 instruments are subscribed" in desk.line(" MSFT  ")

@@ -13,7 +13,6 @@ from rich.style import Style
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.desk_state import WORDS
 from ibkr_tui.tui.watchlist import WatchRow
 from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.spans import Row
@@ -113,7 +112,7 @@ class QuoteBoard(Board):
         if at.volume:
             text = figures.right(figures.compact(quote.volume), at.volume)
             cells.append(Segment(" " + text, ink(palette.muted)))
-        word = WORDS[status] or figures.age(self.state.age(quote))
+        word = self.state.mark_of(row).word or figures.age(self.state.age(quote))
         cells.append(Segment(" " + figures.right(word, 7), palette.status(status)))
         return cells
 
@@ -121,7 +120,8 @@ class QuoteBoard(Board):
         """The reason stands where the prices would."""
         palette = self.palette
         name = figures.left(row.symbol if quote is None else quote.description or row.symbol, at.symbol)
-        problem = row.problem or (quote.problem if quote is not None else "")
+        refused = row.problem or self.state.refused.get(row.conid or 0, "")
+        problem = refused or (quote.problem if quote is not None else "")
         if problem:
             room = width - at.symbol - 10
             words = Segment("  " + figures.left(clean(problem), room), palette.warn)
