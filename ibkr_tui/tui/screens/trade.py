@@ -126,11 +126,13 @@ class TradeScreen(OrderPage):
         self.ticket.begin(form, name_shown=name)
 
     @on(TicketPanel.Done)
-    def sent(self) -> None:
-        """The order stands; the ticket is empty again, for the same instrument."""
+    def sent(self, message: TicketPanel.Done) -> None:
+        """The order stands; the ticket is empty again for the same instrument, the cursor on the order."""
         self.blotter.amending = ""
         self._put(self._empty())
+        self.blotter.rearrange()
         self.blotter.focus()
+        self.blotter.select(message.row)
 
     def _empty(self) -> TicketForm:
         form = self.ticket.form

@@ -11,6 +11,7 @@ from ibkr_tui.model.orders import Order, OrderPreview, OrderState, Role
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui.feed import Feed
 from ibkr_tui.tui.trade.draft import Draft
+from ibkr_tui.tui.trade.groups import GROUP
 
 _PEOPLE_DEADLINE_S: Final = 600.0
 """An order may wait for ten questions of 45 seconds each, and ten answers of the broker."""
@@ -21,10 +22,11 @@ class _Approved(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of a draft: the state that matters most, and the words for it."""
+    """What became of a draft: the state that matters most, the words for it, the blotter's row that shows it."""
 
     state: OrderState
     words: str = ""
+    row: str = ""
 
 
 async def preview(feed: Feed, draft: Draft) -> OrderPreview:
@@ -60,7 +62,7 @@ def sent(draft: Draft, answer: Any) -> Sent:
     """The answer in one word: of a group the worst that happened to a leg."""
     if draft.kind is GroupKind.SIMPLE:
         order = msgspec.convert(answer, Order, strict=False)
-        return Sent(order.state, clean(order.text, limit=400))
+        return Sent(order.state, clean(order.text, limit=400), order.key)
     group = msgspec.convert(answer, GroupResult, strict=False)
     for state in (OrderState.UNKNOWN, OrderState.REJECTED):
         legs = [leg for leg in group.orders if leg.status is state]
@@ -68,7 +70,7 @@ def sent(draft: Draft, answer: Any) -> Sent:
             names = ", ".join(_leg(leg.role) for leg in legs)
             text = next((clean(leg.text, limit=400) for leg in legs if leg.text), "")
             return Sent(state, f"{names}: {text}" if text else f"{names} {state}")
-    return Sent(OrderState.WORKING)
+    return Sent(OrderState.WORKING, row=GROUP + group.group_id)
 
 
 def _leg(role: Role) -> str:

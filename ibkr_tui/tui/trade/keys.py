@@ -82,7 +82,7 @@ KILL_ACTION: Final = Action(
 TRADE_ACTIONS: Final[tuple[Action, ...]] = (
     _trade("buy", "b", "Buy", "Fill in a buy ticket.", "buy", rank=2),
     _trade("sell", "s", "Sell", "Fill in a sell ticket.", "sell", rank=2),
-    _trade("line", "colon", "Line", "Write an order in one line: buy 100 AAPL @ 188 stop 185 target 195.", "line"),
+    _trade("line", "colon,ctrl+l", "Line", "An order in one line: buy 100 AAPL @ 188 stop 185 target 195.", "line"),
     _trade("find", "slash", "Symbol", "Find the instrument for the ticket.", "find", rank=5),
     _trade("open", "enter", "Open", "The selected order in full; for an UNKNOWN one its three choices.", "open_row"),
     _trade("fold", "space", "Unfold", "Show or hide a group's legs, or an order's fills.", "fold", rank=5),

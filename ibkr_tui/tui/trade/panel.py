@@ -44,7 +44,11 @@ class TicketPanel(TicketSheet):
     ]
 
     class Done(Message):
-        """The order was sent and stands."""
+        """The order was sent and stands, in that row of the blotter."""
+
+        def __init__(self, row: str) -> None:
+            super().__init__()
+            self.row = row
 
     class Left(Message):
         """Escape was pressed where nothing more can be taken back."""
@@ -213,7 +217,7 @@ class TicketPanel(TicketSheet):
         elif sent.state is OrderState.REJECTED:
             self._refused(BrokerError("IBKR_ORDER_REJECTED", sent.words or "IBKR rejected the order"))
         else:
-            self.post_message(self.Done())
+            self.post_message(self.Done(sent.row))
 
     def _unknown(self) -> None:
         self.stage = Stage.UNKNOWN

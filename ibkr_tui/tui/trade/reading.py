@@ -11,7 +11,7 @@ from ibkr_tui.model.groups import BracketPrices, GroupKind
 from ibkr_tui.model.increments import is_on_increment, nearest_prices
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.numbers import parse_entry, plain
-from ibkr_tui.model.orders import OrderTicket, Side
+from ibkr_tui.model.orders import OrderTicket, OrderType, Side
 from ibkr_tui.model.quotes import Quote
 from ibkr_tui.model.sizing import SizeBy, quantity_for_money, quantity_for_risk
 from ibkr_tui.model.tickets import ticket_problems
@@ -78,7 +78,9 @@ def _ticket(
 ) -> OrderTicket | None:
     found: dict[str, str] = {}
     qty = _qty(form, leg, known, found)
-    optional = {"limit_price"} if leg.order_type.value == "midprice" else set()
+    optional = {"limit_price"} if leg.order_type is OrderType.MIDPRICE else set()
+    if form.amends:
+        optional.add("limit_offset")  # what is not said stays; a row does not tell the offset
     prices = {
         field: _number(getattr(leg, field), field, found)
         for field in PRICES[leg.order_type]
@@ -91,6 +93,8 @@ def _ticket(
     )  # fmt: skip
     ticket = msgspec.structs.replace(base, **prices)
     for problem in ticket_problems(ticket, known[0]):
+        if problem.field in optional and not getattr(leg, problem.field):
+            continue
         found.setdefault(problem.field, problem.message)
     problems |= {(at, field): words for field, words in found.items()}
     return ticket if qty is not None else None

@@ -290,8 +290,9 @@ class TicketSheet(Vertical, can_focus=True):
             self._choose(self.form.with_next_mode())
 
     def action_next_type(self) -> None:
-        """The next order type."""
-        self._choose(self.form.with_next_type())
+        """The next order type; an amended order keeps its own."""
+        if not self.form.amends:
+            self._choose(self.form.with_next_type())
 
     def action_next_tif(self) -> None:
         """The next time in force."""

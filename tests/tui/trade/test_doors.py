@@ -228,8 +228,9 @@ async def test_an_order_is_amended_in_the_ticket(drive: Any, core: Any) -> None:
         assert "AMEND BUY · AAPL" in desk.text
         assert page.ticket.form.leg.qty == "100"
         assert "✎" in desk.line("LMT 188.00")
-        await desk.press("f4", "f5")
-        assert page.ticket.form.leg.side is Side.BUY
+        before = page.ticket.form
+        await desk.press("f4", "f5", "f2")
+        assert page.ticket.form == before
         await desk.press("tab", "up", "enter")
         await desk.until(lambda: page.ticket.stage is Stage.PREVIEWED, "the preview")
         await desk.pilot.pause()
@@ -239,6 +240,7 @@ async def test_an_order_is_amended_in_the_ticket(drive: Any, core: Any) -> None:
         sent = desk.feed.called("amend_order")[0]
         assert (sent["order_id"], sent["limit_price"], sent["qty"]) == ("1001", "188.01", "100")
         await desk.until(lambda: page.ticket.form.amends == "", "an empty ticket")
+        await desk.until(lambda: page.blotter.selected == "t1", "the cursor on the order")
 
 
 async def test_leaving_an_amendment_changes_nothing(drive: Any, core: Any) -> None:

@@ -185,6 +185,13 @@ def test_an_amendment_restates_the_order(scene: Any) -> None:
     assert draft_line(reading.draft, "AAPL") == "amend to BUY 50 AAPL LMT 187 DAY"
 
 
+def test_an_amended_trailing_limit_keeps_the_offset_it_has(scene: Any) -> None:
+    leg = LegForm(Side.SELL, OrderType.TRAIL_LIMIT, qty="50", trail="2")
+    reading = read_form(TicketForm("AAPL", 265598, (leg,), amends="1001"), scene.instrument())
+    assert reading.draft is not None
+    assert "limit_offset" not in reading.draft.arguments
+
+
 @pytest.mark.parametrize(
     "line",
     [
