@@ -32,8 +32,10 @@ def start_screen(found: RotationStatus) -> ChoiceScreen:
         return ChoiceScreen("Make the first keys?", body, answers)
     body = [
         Content("A new set is made beside the one in charge, which stays in charge until the new one has logged in."),
-        Content("Once its files are at IBKR, the old set may stop working there before the new one works: begin"),
-        Content("when no position needs you, on a Friday evening for one."),
+        Content(
+            "Once its files are at IBKR, the old set may stop working there before the new one works: begin when no "
+            "position needs you, on a Friday evening for one."
+        ),
     ]
     answers = [
         Answer(LEAVE, "Leave it", "n"),
@@ -60,8 +62,10 @@ def expired_screen(found: RotationStatus) -> ChoiceScreen:
 def switch_words(found: RotationStatus) -> list[Content]:
     """What proving the staged set means."""
     return [
-        Content(f"A test login with {_named(found.staged)}; when it works it takes the place of"),
-        Content(f"{_named(found.current)}, and the core logs in with it."),
+        Content(
+            f"A test login with {_named(found.staged)}; when it works it takes the place of {_named(found.current)}, "
+            "and the core logs in with it."
+        ),
     ]
 
 
@@ -94,8 +98,10 @@ def rollback_screen(found: RotationStatus, word: str) -> TypedWordScreen:
 def prune_screen(found: RotationStatus, kept: int) -> ChoiceScreen:
     """Whether to take old sets away."""
     body = [
-        Content(f"{len(found.versions)} sets are on the disk. The newest {kept} stay, and any that is in charge,"),
-        Content("previous or staged. The others are taken off the disk for good."),
+        Content(
+            f"{len(found.versions)} sets are on the disk. The newest {kept} stay, and any that is in charge, previous "
+            "or staged. The others are taken off the disk for good."
+        ),
     ]
     answers = [Answer(LEAVE, "Leave them", "n"), Answer(PRUNE, "Take them away", "y", guarded=True)]
     return ChoiceScreen("Take old sets off the disk?", body, answers, tone="warn")

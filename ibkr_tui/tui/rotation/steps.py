@@ -55,8 +55,10 @@ def lines(scene: Scene, width: int) -> list[Content]:
     found = scene.found
     if found.managed_by:
         return list(_managed(scene, width))
-    made = [*_steps(scene, width), Content("")]
-    made += [*_sets(scene, width), Content(""), *_closing(scene, width)]
+    made = [*_steps(scene, width), *_news(scene, width), Content("")]
+    made += _sets(scene, width)
+    closing = list(_closing(scene, width))
+    made += [Content(""), *closing] if closing else []
     if found.phase is RotationPhase.IDLE and found.current is None:
         made += [Content(""), *_checklist(width)]
     return made
@@ -91,7 +93,7 @@ def _steps(scene: Scene, width: int) -> Iterator[Content]:
         )
         return
     if phase is RotationPhase.UPLOAD:
-        yield _step(NEXT, 2, "Upload to IBKR", "three public files; then make a token there")
+        yield _step(NEXT, 2, "Upload to IBKR", "three public files (c copies); then make a token")
         yield from _portal(scene, width)
         yield _step(NEXT, 3, "Enter the new token", "Enter: consumer key, access token, secret")
         yield _step(LATER, 4, "Prove and switch", "a test login with the new set, then one switch")
@@ -110,9 +112,9 @@ def _portal(scene: Scene, width: int) -> Iterator[Content]:
     for number, words in enumerate(
         (
             f"Portal → Settings → OAuth{whose}. On this machine, in {_home(folder)}:",
-            f"Upload {_FILES} (c copies).",
+            f"Upload {_FILES}.",
             "Consumer key: choose nine letters A to Z, or keep the one you have.",
-            "Generate Token. It shows access token and secret once: paste them here.",
+            "Generate Token: it shows token and secret once. Paste them here.",
         ),
         start=1,
     ):
@@ -122,8 +124,8 @@ def _portal(scene: Scene, width: int) -> Iterator[Content]:
 def _refusal(scene: Scene, width: int) -> Iterator[Content]:
     """Why the last test login did not work, and what follows from it."""
     refusal = scene.found.refusal
-    if scene.busy:
-        return
+    if scene.busy or scene.problem:
+        refusal = None  # not the latest any more
     if refusal is not None:
         at = f"{_day(refusal.at, scene)} "
         code = f" ({clean(refusal.code, limit=40)})" if refusal.code else ""
@@ -181,7 +183,7 @@ def _login(version: KeyVersion, scene: Scene) -> str:
     """Whether the core's login is one with this set."""
     used = scene.login_keys
     if used and not version.signature.startswith(used):
-        return "the core still uses another set"
+        return "core uses another set"
     return scene.login
 
 
@@ -210,13 +212,17 @@ def _set_line(name: str, mark: str, facts: tuple[str, str], words: str, style: s
 # around them
 
 
+def _news(scene: Scene, width: int) -> Iterator[Content]:
+    """What is being done, or why the last thing was not."""
+    if scene.problem:
+        yield from _hanging("     ✗ ", scene.problem, width, "$danger")
+    if scene.busy:
+        yield from _hanging("     … ", scene.busy, width, "$accent")
+
+
 def _closing(scene: Scene, width: int) -> Iterator[Content]:
     found = scene.found
-    if scene.problem:
-        yield from _hanging(" ✗ ", scene.problem, width, "$danger")
-    if scene.busy:
-        yield from _hanging(" … ", scene.busy, width, "$accent")
-    elif found.phase is not RotationPhase.IDLE:
+    if found.phase is not RotationPhase.IDLE:
         before = "the test login succeeds" if found.phase is RotationPhase.PROVE else "step 4 succeeds"
         yield from _hanging(" ", f"Nothing changes until {before}. You can leave and come back.", width, "$muted")
     elif found.notes and (last := found.notes[-1]).mark in _DID:

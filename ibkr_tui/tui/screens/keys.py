@@ -399,7 +399,7 @@ class KeysScreen(Page):
             self.say(f"It cannot be read: {error.strerror}.", Severity.ERROR)
             return
         if not text:
-            self.say(f"{Path(given).name} does not hold what it should; nothing was copied.", Severity.ERROR)
+            self.say(f"Not copied: {Path(given).name} does not hold what it should.", Severity.ERROR)
             return
         copy = getattr(self.app, "copy_public", None)
         if copy is not None:

@@ -21,7 +21,7 @@ from ibkr_tui.tui.screens.help import HelpScreen
 
 LONGEST: Final = 2000
 _FIELDS: Final = (
-    ("consumer_key", "Consumer key", "nine letters, as chosen in the portal"),
+    ("consumer_key", "Consumer key", "nine letters, A to Z"),
     ("access_token", "Access token", "not shown"),
     ("access_token_secret", "Token secret", "not shown"),
 )

@@ -1,0 +1,147 @@
+"""The token form: nothing secret is shown or kept, a wrong value is said beside its field, a paste sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from textual.widgets import Input
+
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.tui.rotation.calls import TokenEntered
+from ibkr_tui.tui.screens.help import HelpScreen
+from ibkr_tui.tui.screens.token_form import TokenForm
+from tests.tui.rotation.conftest import TO_PROVE, TO_UPLOAD, refused
+
+FIRST = msgspec.structs.replace(TO_UPLOAD, current=None, previous=None)
+FILLED = ("enter", *"NEWCONSUM", "enter", *"topsecret", "enter", *"c2VjcmV0")
+
+
+def words(desk: Any) -> str:
+    return " ".join(desk.text.replace("│", " ").split())
+
+
+async def test_nothing_secret_is_shown(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, _):
+        await desk.press(*FILLED)
+        assert "NEWCONSUM" in desk.text
+        assert "topsecret" not in desk.text and "c2VjcmV0" not in desk.text
+        assert "9 characters" in desk.text
+        assert "topsecret" not in desk.app.export_screenshot()
+
+
+async def test_a_secret_goes_to_no_clipboard(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, _):
+        await desk.press(*FILLED, "shift+home", "ctrl+c", "ctrl+x")
+        assert desk.app.clipboard == ""
+        assert desk.app.screen.query_one("#access_token_secret", Input).value == "c2VjcmV0"
+
+
+async def test_leaving_clears_the_form_and_sends_nothing(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, _):
+        await desk.press(*FILLED)
+        fields = list(desk.app.screen.query(Input))
+        await desk.press("escape")
+        assert [field.value for field in fields] == ["", "", ""]
+        assert desk.feed.called("rotate_confirm") == []
+
+
+async def test_an_empty_field_is_not_sent(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, _):
+        await desk.press("enter", "enter")
+        assert "It is empty" in desk.text
+        await desk.press("tab", "tab", *"c2VjcmV0", "enter")
+        assert desk.app.focused.id == "consumer_key"
+        assert desk.feed.called("rotate_confirm") == []
+
+
+@pytest.mark.parametrize("field", ["consumer_key", "access_token", "access_token_secret"])
+async def test_a_wrong_value_is_said_beside_its_field(on_keys: Any, field: str) -> None:
+    async with on_keys(FIRST) as (desk, core):
+        core.refusals = [BrokerError("TOKEN_INVALID", "this is not as it should be", details={"field": field})]
+        await desk.press(*FILLED, "enter")
+        await desk.until(lambda: "This is not as it should be (TOKEN_INVALID)" in desk.text, "the refusal")
+        lines = desk.text.split("\n")
+        at = next(n for n, line in enumerate(lines) if "TOKEN_INVALID" in line)
+        label = {"consumer_key": "Consumer key", "access_token": "Access token", "access_token_secret": "Token secret"}
+        assert label[field] in lines[at - 1]
+        assert desk.app.focused.id == field
+        await desk.press("a")
+        assert "TOKEN_INVALID" not in desk.text
+
+
+async def test_a_refused_login_closes_the_form_and_stands_on_the_page(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, core):
+        core.refusals = [refused("IBKR_CONSUMER_REVOKED")]
+        await desk.press(*FILLED)
+        fields = list(desk.app.screen.query(Input))
+        await desk.press("enter")
+        await desk.until(lambda: "Not active yet" in words(desk), "the refusal on the page")
+        assert [field.value for field in fields] == ["", "", ""]
+        await desk.press("enter")
+        await desk.until(lambda: len(desk.feed.called("rotate_confirm")) == 2, "another try")
+        assert desk.feed.called("rotate_confirm")[1] == {"confirm": ""}
+
+
+async def test_a_core_that_went_away_keeps_what_was_typed(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, core):
+        core.refusals = [BrokerError("CORE_UNREACHABLE", "the core is not connected yet")]
+        await desk.press(*FILLED, "enter")
+        await desk.until(lambda: "CORE_UNREACHABLE" in words(desk), "why")
+        await desk.press("enter")
+        await desk.until(lambda: len(desk.feed.called("rotate_confirm")) == 2, "another try")
+        sent = desk.feed.called("rotate_confirm")
+        assert sent[0] == sent[1] and sent[1]["new_access_token"] == "topsecret"
+
+
+async def test_a_paste_that_ends_with_enter_sends_nothing(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, _):
+        await desk.press(*FILLED)
+        await desk.pilot.press("x", "enter")  # as fast as a terminal without bracketed paste delivers it
+        await desk.pilot.pause()
+        assert desk.feed.called("rotate_confirm") == []
+        assert "Press Enter to make the test login" in desk.text
+        await desk.press("enter", calm=2)
+        await desk.until(lambda: desk.feed.called("rotate_confirm"), "sent")
+
+
+async def test_live_types_the_name_in_the_form(on_keys: Any) -> None:
+    async with on_keys(FIRST, kind="live") as (desk, core):
+        core.refusals = [BrokerError("CONFIRMATION_REQUIRED", "the keys of the live profile are about to change")]
+        await desk.press(*FILLED, "enter", *"oops", "enter")
+        await desk.until(lambda: "CONFIRMATION_REQUIRED" in words(desk), "the refusal")
+        assert desk.app.focused.id == "typed"
+        await desk.press("ctrl+u", *"live", "enter")
+        await desk.until(lambda: len(desk.feed.called("rotate_confirm")) == 2, "sent")
+        assert desk.feed.called("rotate_confirm")[1]["confirm"] == "live"
+
+
+async def test_while_it_proves_the_form_says_so_and_stays(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, core):
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        async def slow() -> Any:
+            return await answer
+
+        desk.feed.answers["rotate_confirm"] = lambda _: slow()
+        await desk.press(*FILLED, "enter")
+        await desk.until(lambda: "Testing: a login" in words(desk), "what is done")
+        await desk.press("escape", "enter")
+        assert isinstance(desk.app.screen, TokenForm)
+        assert len(desk.feed.called("rotate_confirm")) == 1
+        answer.set_result(core.confirm({}))
+        await desk.until(lambda: desk.app.screen is desk.app.key_sets, "closed")
+
+
+async def test_f1_explains_the_form(on_keys: Any) -> None:
+    async with on_keys(TO_PROVE) as (desk, _):
+        await desk.press("e", "f1")
+        assert isinstance(desk.app.screen, HelpScreen) and "White space and quotes" in words(desk)
+        await desk.press("escape")
+        assert isinstance(desk.app.screen, TokenForm)
+
+
+def test_the_entered_values_have_no_repr() -> None:
+    assert "topsecret" not in repr(TokenEntered("NEWCONSUM", "topsecret", "c2VjcmV0"))
