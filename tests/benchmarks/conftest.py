@@ -72,7 +72,7 @@ class Lines:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def say(self, what: str, ours: str, theirs: str, ratio: str, budget: str, noise: float | None = None) -> None:
+    def say(self, what: str, ours: str, theirs: str, ratio: str, *, budget: str, noise: float | None = None) -> None:
         """One line of the table."""
         shaky = "" if noise is None else f"  (noise ±{noise:.0f} %)"
         self.said.append(f"{what:<46} ours {ours:<22} theirs {theirs:<22} ratio {ratio:<8} budget {budget}{shaky}")

@@ -32,7 +32,10 @@ _AVAILABILITY: Final = {
     "O": (QuoteStatus.NO_DATA, "the market data agreement is not signed"),
 }
 _OPTIONS: Final = {"OPT", "FOP", "WAR"}
-_SHOWN: Final = tuple(({*PRICES.values(), *NUMBERS.values(), *GREEKS.values(), "volume"}) - {"close"})
+_PLAIN: Final = PRICES | NUMBERS | {"7296": "session_close"}
+_NAMES: Final = {True: _PLAIN | GREEKS, False: _PLAIN | UNDERLYING}
+"""What each code is called in `values`, for an option and for anything else."""
+_NEVER: Final = object()
 _UNSAID: Final = (QuoteStatus.NO_DATA, "the broker does not say whether these prices are live")
 
 
@@ -40,12 +43,14 @@ class _Merged:
     """What is known of one conid."""
 
     __slots__ = (
-        "availability", "changed_at", "changed_mono", "confirmed", "halted", "instrument", "places", "precise_volume",
-        "prior_close", "renewed", "said", "times", "updated", "values",
+        "availability", "changed_at", "changed_mono", "confirmed", "halted", "instrument", "key", "names", "places",
+        "precise_volume", "prior_close", "renewed", "said", "times", "updated", "values",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, now: float) -> None:
         self.instrument = instrument
+        self.key = str(instrument.conid)
+        self.names = _NAMES[instrument.sec_type in _OPTIONS]
         self.values: dict[str, Decimal | None] = {}
         self.times: dict[str, float] = {}
         self.said: dict[str, Any] = {}
@@ -136,9 +141,10 @@ class QuoteBoard:
         merged.confirmed = True
         if self.pulse.is_polled:
             merged.renewed = self._clock.monotonic()
-        changed = self._absorb(merged, fields)
+        now = self._clock.monotonic()
+        changed = self._absorb(merged, fields, now)
         if changed:
-            merged.changed_mono = self._clock.monotonic()
+            merged.changed_mono = now
             merged.changed_at = self._clock.now()
         elif is_same_time:
             self.repeated += 1
@@ -169,43 +175,40 @@ class QuoteBoard:
             newest = max(newest, heard)
         return self._clock.monotonic() - newest
 
-    def _absorb(self, merged: _Merged, fields: Mapping[str, Any]) -> bool:
+    def _absorb(self, merged: _Merged, fields: Mapping[str, Any], now: float) -> bool:
+        """Whether anything changed. Runs some thousand times a second: most values are as they were, or plain text."""
         before = (merged.availability, merged.halted)
+        names, said = merged.names, merged.said
         changed = False
-        names = GREEKS if merged.instrument.sec_type in _OPTIONS else UNDERLYING
         for code, value in fields.items():
-            if code in PRICES:
-                changed |= self._price(merged, code, value)
-            elif name := NUMBERS.get(code) or names.get(code):
-                changed |= self._number(merged, name, value)
-            elif code == "7296":
-                changed |= self._number(merged, "session_close", value)
-            elif code == "6509" and isinstance(value, str):
-                merged.availability = clean(value, limit=8)
+            name = names.get(code)
+            if name is None:
+                if code == "6509" and isinstance(value, str):
+                    merged.availability = clean(value, limit=8)
+                continue
+            text = self._last(merged, value) if code == "31" else value
+            if said.get(name, _NEVER) != text:
+                changed |= self._number(merged, name, text, now, is_none_below=code in QUIET)
         for code in VOLUMES:
             if code in fields and not (code == "87" and merged.precise_volume):
                 merged.precise_volume = merged.precise_volume or code != "87"
-                changed |= self._number(merged, "volume", fields[code])
+                if said.get("volume", _NEVER) != fields[code]:
+                    changed |= self._number(merged, "volume", fields[code], now)
                 break
         return changed or before != (merged.availability, merged.halted)
 
-    def _price(self, merged: _Merged, code: str, value: Any) -> bool:
-        if code == "31":
-            merged.prior_close = merged.halted = False
-            if isinstance(value, str) and value[:1] in {"C", "H"}:
-                merged.prior_close, merged.halted = value[0] == "C", value[0] == "H"
-                value = value[1:]
-        return self._number(merged, PRICES[code], value, is_none_below=code in QUIET)
+    def _last(self, merged: _Merged, value: Any) -> Any:
+        """The last price without its mark: C is the close before, H a halt (reference 4.8)."""
+        merged.prior_close = merged.halted = False
+        if isinstance(value, str) and value[:1] in {"C", "H"}:
+            merged.prior_close, merged.halted = value[0] == "C", value[0] == "H"
+            return value[1:]
+        return value
 
-    def _number(self, merged: _Merged, name: str, value: Any, *, is_none_below: bool = False) -> bool:
+    def _number(self, merged: _Merged, name: str, said: Any, now: float, *, is_none_below: bool = False) -> bool:
         """Whether the value changed. With `is_none_below`, zero and less mean that there is none."""
-        if name in merged.said and merged.said[name] == value:
-            return False
-        said = value
-        if isinstance(value, str):
-            value = value.removesuffix("%")
         try:
-            number = parse_wire(value)
+            number = parse_wire(said[:-1] if isinstance(said, str) and said[-1:] == "%" else said)
         except NumberError:
             self.garbled += 1
             return False
@@ -215,14 +218,15 @@ class QuoteBoard:
         if merged.values.get(name) == number:
             return False
         merged.values[name] = number
-        merged.times[name] = self._clock.monotonic()
+        merged.times[name] = now
         return True
 
     def _fresh(self, merged: _Merged) -> bool:
         return self.pulse.vouches(confirmed=merged.confirmed, renewed=merged.renewed)
 
     def _judge(self, merged: _Merged) -> tuple[QuoteStatus, str]:
-        prices = any(merged.values.get(name) is not None for name in ("last", "bid", "ask"))
+        known = merged.values.get
+        prices = known("last") is not None or known("bid") is not None or known("ask") is not None
         if not prices and not merged.availability:
             return QuoteStatus.NO_DATA, "waiting for the first price"
         if not self._fresh(merged):
@@ -240,17 +244,19 @@ class QuoteBoard:
 
     def _show(self, merged: _Merged) -> Quote:
         status, problem = self._judge(merged)
-        values, instrument = merged.values, merged.instrument
+        instrument = merged.instrument
+        values: dict[str, Any] = merged.values.copy()
+        close, session_close = values.pop("close", None), values.pop("session_close", None)
         places = merged.places
         if places is None:
-            price = values.get("last") or values.get("bid") or values.get("close") or Decimal(1)
+            price = values.get("last") or values.get("bid") or close or Decimal(1)
             places = decimals(instrument.increments, price)
         quote = Quote(
             conid=instrument.conid,
             symbol=instrument.symbol,
             description=instrument.description,
             status=status,
-            close=values.get("close") or values.get("session_close"),
+            close=close or session_close,
             availability=merged.availability,
             decimals=places,
             changed_at=merged.changed_at,
@@ -258,8 +264,8 @@ class QuoteBoard:
             problem=problem,
             halted=merged.halted,
             delayed=merged.availability[:1] in {"D", "Y"},
-            times=dict(merged.times),
-            **{name: values.get(name) for name in _SHOWN},
+            times=merged.times.copy(),
+            **values,
         )
-        self._table.put(str(instrument.conid), quote)
+        self._table.put(merged.key, quote)
         return quote
