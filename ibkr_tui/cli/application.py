@@ -82,4 +82,5 @@ def ui_settings(chosen: Chosen) -> UiSettings:
 
     ui = chosen.profile.ui
     is_written = chosen.config.provenance.get("ui.theme", "default") != "default"
-    return UiSettings(theme=ui.theme if is_written else "", fps=ui.fps, keymap=ui.keymap)
+    theme = ui.theme if is_written else ""
+    return UiSettings(theme=theme, fps=ui.fps, keymap=ui.keymap, mask_account=ui.mask_account)

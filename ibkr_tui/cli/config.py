@@ -44,7 +44,7 @@ def show_config(selection: Selection, as_json: bool) -> None:
 @click.pass_obj
 def check(selection: Selection, as_json: bool) -> None:
     """Check the configuration and the keys it names. Exits 2 when they can't be used."""
-    from ibkr_tui.core.keys.store import load_key_set
+    from ibkr_tui.core.keys.key_set import load_key_set
 
     def work() -> int:
         chosen = selection.load()
@@ -80,9 +80,13 @@ def _rows(chosen: Chosen) -> list[dict[str, Any]]:
     """Dotted name, value, source; the profile's own settings first."""
     profile, file = chosen.profile, chosen.config.file
     values: dict[str, Any] = {"default_profile": file.default_profile}
-    sections = {"limits": profile.limits, "market": profile.market, "safety": profile.safety, "ui": profile.ui}
+    sections = {
+        "limits": profile.limits, "market": profile.market, "safety": profile.safety, "audit": profile.audit,
+        "ui": profile.ui,
+    }  # fmt: skip
     prefix = f"profiles.{profile.name}"
-    for key in ("kind", "auth", "account_id", "rest_url", "ws_url", "orders", "key_store", "credentials_file"):
+    own = ["kind", "auth", "account_id", "rest_url", "ws_url", "orders", "key_store", "credentials_file"]
+    for key in [*own, "live_trading", "risk_policy"] if profile.kind == "live" else own:
         values[f"{prefix}.{key}"] = getattr(profile, key)
     if profile.environment is not None:
         values[f"{prefix}.credentials"] = "(set, not shown)"

@@ -16,6 +16,7 @@ from ibkr_tui.core.health import HealthBoard
 from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
+from ibkr_tui.core.live_gate import LiveDesk
 from ibkr_tui.core.login import authenticator_of
 from ibkr_tui.core.logs import LOG_NAME
 from ibkr_tui.core.market.alert_file import AlertFile
@@ -99,6 +100,7 @@ class Broker:
         self._refusing = False
         self._epoch = 0
         self.switch = KillSwitch(state_dir, clock)
+        self.live = LiveDesk(profile, state_dir, clock)
         self._wire_web(state_dir)
         self._wire_market()
         self._wire_orders(Journal(state_dir, clock, version))
@@ -187,6 +189,7 @@ class Broker:
             profile=profile,
             read_facts=self.facts.gather,
             switch=self.switch,
+            live=self.live,
             journal=journal,
             book=self.book,
             limits=self.limits,

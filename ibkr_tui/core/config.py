@@ -14,6 +14,7 @@ import platformdirs
 from ibkr_tui.core.config_file import read_file
 from ibkr_tui.core.environment import EnvironmentSettings, Found, credentials_from, settings_from
 from ibkr_tui.core.hosts import url_problem
+from ibkr_tui.core.orders.limits import tightened
 from ibkr_tui.core.paths import expand
 from ibkr_tui.core.settings import ConfigFile, Kind, Limits, MarketSettings, Profile, ProfileSection
 from ibkr_tui.model.errors import BrokerError
@@ -23,6 +24,7 @@ __all__ = ["Config", "Profile", "default_path", "load", "profile_names"]
 
 BROKER_REST: Final = "https://api.ibkr.com/v1/api"
 BROKER_STREAM: Final = "wss://api.ibkr.com/v1/api/ws"
+_OWN: Final = ("auth", "rest_url", "ws_url", "orders", "compete", "live_trading", "risk_policy")
 GATEWAY_REST: Final = "https://localhost:5000/v1/api"
 GATEWAY_STREAM: Final = "wss://localhost:5000/v1/api/ws"
 
@@ -109,7 +111,7 @@ def _resolve(
         rest_url=chosen["rest_url"].rstrip("/"),
         ws_url=chosen["ws_url"].rstrip("/"),
         orders=section.orders or ("refuse" if kind == "live" else "send"),
-        limits=_over_limits(file.limits, overlay, provenance),
+        limits=_under_policy(file, section, _over_limits(file.limits, overlay, provenance), provenance),
         market=_over_market(file.market, overlay, provenance),
         safety=file.safety,
         ui=file.ui,
@@ -118,6 +120,10 @@ def _resolve(
         credentials_file=None if credentials else _beside(place, section.credentials_file),
         environment=credentials,
         compete=section.compete,
+        live_trading=section.live_trading,
+        risk_policy=section.risk_policy or "",
+        allow_market=bool(section.risk_policy) and file.risk_policies[section.risk_policy or ""].allow_market,
+        audit=file.audit,
     )
 
 
@@ -165,6 +171,18 @@ def _over_limits(limits: Limits, overlay: EnvironmentSettings, provenance: dict[
     return msgspec.structs.replace(limits, max_leverage=leverage)
 
 
+def _under_policy(file: ConfigFile, section: ProfileSection, limits: Limits, provenance: dict[str, str]) -> Limits:
+    """`limits` with the profile's risk policy in force; where the environment is tighter still, that holds."""
+    if not section.risk_policy:
+        return limits
+    changes = file.risk_policies[section.risk_policy].changes()
+    if changes.get("max_leverage", limits.max_leverage) > limits.max_leverage:
+        del changes["max_leverage"]
+    for name in changes:
+        provenance[f"limits.{name}"] = provenance[f"risk_policies.{section.risk_policy}.{name}"]
+    return tightened(limits, changes)
+
+
 def _over_market(market: MarketSettings, overlay: EnvironmentSettings, provenance: dict[str, str]) -> MarketSettings:
     if overlay.ws_enabled is not None:
         provenance["market.ws_enabled"] = overlay.ws_enabled.name
@@ -205,7 +223,7 @@ def _beside(place: Path, written: str | None) -> Path | None:
 def _complete(profile: Profile, file: ConfigFile, provenance: dict[str, str]) -> dict[str, str]:
     """`provenance` with “default” for every value that nobody set."""
     names = ["schema_version", "default_profile"]
-    for section in ("limits", "session", "market", "safety", "ui"):
+    for section in ("limits", "session", "market", "safety", "audit", "ui"):
         names += [f"{section}.{key}" for key in getattr(file, section).__struct_fields__]
-    names += [f"profiles.{profile.name}.{key}" for key in ("auth", "rest_url", "ws_url", "orders", "compete")]
+    names += [f"profiles.{profile.name}.{key}" for key in _OWN]
     return dict.fromkeys(names, "default") | provenance

@@ -13,14 +13,17 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from ibkr_tui.core.config_live import live_checks
 from ibkr_tui.core.hosts import url_problem
 from ibkr_tui.core.settings import (
     ASSET_CLASSES,
     SCHEMA_VERSION,
+    AuditSettings,
     ConfigFile,
     Limits,
     MarketSettings,
     ProfileSection,
+    RiskPolicy,
     SafetySettings,
     SessionSettings,
     UiSettings,
@@ -47,15 +50,20 @@ def read_file(place: Path) -> tuple[ConfigFile, dict[str, str]]:
         raise _invalid(place, text, ("schema_version",), f"version {version} is not known; this program reads 1")
     _refuse_unknown_keys(raw, place, text)
     _refuse_quoted_numbers(raw, place, text)
-    profiles = raw.pop("profiles", {})
+    profiles, policies = raw.pop("profiles", {}), raw.pop("risk_policies", {})
     file = msgspec.structs.replace(
         _typed(raw, ConfigFile, (), place, text),
+        risk_policies={
+            name: _typed(section, RiskPolicy, ("risk_policies", name), place, text)
+            for name, section in policies.items()
+        },
         profiles={
             name: _typed(section, ProfileSection, ("profiles", name), place, text) for name, section in profiles.items()
         },
     )
     _check_values(file, place, text)
-    return file, {name: f"{place}:{line_of(text, name.split('.'))}" for name in _leaves(raw | {"profiles": profiles})}
+    written = raw | {"profiles": profiles, "risk_policies": policies}
+    return file, {name: f"{place}:{line_of(text, name.split('.'))}" for name in _leaves(written)}
 
 
 def _typed(raw: object, struct: type[Section], where: tuple[str, ...], place: Path, text: str) -> Section:
@@ -74,12 +82,15 @@ def _refuse_unknown_keys(raw: Mapping[str, Any], place: Path, text: str) -> None
         ("session",): SessionSettings,
         ("market",): MarketSettings,
         ("safety",): SafetySettings,
+        ("audit",): AuditSettings,
         ("ui",): UiSettings,
     }
-    profiles = raw.get("profiles", {})
-    if not isinstance(profiles, dict):
-        raise _invalid(place, text, ("profiles",), "write each profile as a section, [profiles.NAME]")
-    sections |= {("profiles", str(name)): ProfileSection for name in profiles}
+    kinds: dict[str, type[msgspec.Struct]] = {"profiles": ProfileSection, "risk_policies": RiskPolicy}
+    for kind, struct in kinds.items():
+        named = raw.get(kind, {})
+        if not isinstance(named, dict):
+            raise _invalid(place, text, (kind,), f"write each one as a section, [{kind}.NAME]")
+        sections |= {(kind, str(name)): struct for name in named}
     for where, struct in sections.items():
         table: Any = raw
         for key in where:
@@ -94,10 +105,14 @@ def _refuse_unknown_keys(raw: Mapping[str, Any], place: Path, text: str) -> None
 
 def _refuse_quoted_numbers(raw: Mapping[str, Any], place: Path, text: str) -> None:
     """msgspec takes a text for a Decimal, with all that `Decimal()` takes: full-width digits, `1_0`, `NaN`."""
-    limits = raw.get("limits")
-    for key, value in limits.items() if isinstance(limits, dict) else ():
-        if isinstance(value, str):
-            raise _invalid(place, text, ("limits", key), "must be a number, written without quotes")
+    policies = raw.get("risk_policies")
+    named = policies.items() if isinstance(policies, dict) else ()
+    tables: list[tuple[tuple[str, ...], Any]] = [(("limits",), raw.get("limits"))]
+    tables += [(("risk_policies", str(name)), policy) for name, policy in named]
+    for where, limits in tables:
+        for key, value in limits.items() if isinstance(limits, dict) else ():
+            if isinstance(value, str):
+                raise _invalid(place, text, (*where, key), "must be a number, written without quotes")
 
 
 def _check_values(file: ConfigFile, place: Path, text: str) -> None:
@@ -149,7 +164,7 @@ def _check_values(file: ConfigFile, place: Path, text: str) -> None:
             url = getattr(section, key)
             problem = url_problem(url, scheme) if url is not None else ""
             checks.append((not problem, (*here, key), f"{key} {problem}"))
-    for good, keys, words in checks:
+    for good, keys, words in (*checks, *live_checks(file)):
         if not good:
             raise _invalid(place, text, keys, words)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -41,6 +41,28 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowed_asset_classes: tuple[str, ...] = ()
 
 
+class RiskPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[risk_policies.NAME]`: the limits again, for a live profile to name. What it says must be tighter than
+    `[limits]`; what it leaves out is as there. `allow_market`: live orders may be market orders."""
+
+    max_leverage: Decimal | None = None
+    max_order_value: Decimal | None = None
+    max_order_qty: Decimal | None = None
+    max_quote_age_s: float | None = None
+    max_orders_per_minute: int | None = None
+    max_day_value: Decimal | None = None
+    price_collar_bps: Decimal | None = None
+    duplicate_window_s: float | None = None
+    allowed_symbols: tuple[str, ...] | None = None
+    allowed_asset_classes: tuple[str, ...] | None = None
+    allow_market: bool = False
+
+    def changes(self) -> dict[str, Any]:
+        """The limits that it says, by name."""
+        said = {name: getattr(self, name) for name in Limits.__struct_fields__}
+        return {name: value for name, value in said.items() if value is not None}
+
+
 class SessionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`query_signing`: how a query enters an OAuth 1.0a signature. `status_check_s`: how often IBKR is asked,
     unprompted, what it thinks of the session."""
@@ -64,6 +86,10 @@ class SafetySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `require_approval`: paper orders need an approved preview too, as live ones always do. `approval_expires_s`: how
     long a preview may be approved, and an approval used. `cancel_on_kill`: the kill switch also cancels what works.
     `ext_operator`: who enters orders for futures (CME rule 576); the account id when it is empty.
+
+    `live_trading_enabled`: the second of the two flags of live trading; the first is the live profile's own.
+    `allowed_accounts`: those that live orders may go to. `checklist_expires_days`: how long an item of the checklist
+    for live trading stands once it was acknowledged.
     """
 
     auto_confirm: tuple[str, ...] = ("o354",)
@@ -72,14 +98,26 @@ class SafetySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approval_expires_s: float = 60.0
     cancel_on_kill: bool = False
     ext_operator: str = ""
+    live_trading_enabled: bool = False
+    allowed_accounts: tuple[str, ...] = ()
+    checklist_expires_days: int = 30
+
+
+class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`live_write_retention_days`: how long the audit of live orders is kept at least."""
+
+    live_write_retention_days: int = 2555
 
 
 class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the app looks. `fps` is the most frames a second it paints; `keymap` gives actions other keys, by id."""
+    """How the app looks. `fps` is the most frames a second it paints; `keymap` gives actions other keys, by id.
+
+    `mask_account`: account ids are shown by their first and last characters only."""
 
     theme: str = "harbour"
     fps: int = 10
     keymap: dict[str, str] = {}
+    mask_account: bool = False
 
 
 class ProfileSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,6 +132,8 @@ class ProfileSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credentials_file: str | None = None
     orders: Orders | None = None
     compete: bool = False
+    live_trading: bool = False
+    risk_policy: str | None = None
 
 
 class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,14 +143,16 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_profile: str = "paper"
     profiles: dict[str, ProfileSection] = {}
     limits: Limits = Limits()
+    risk_policies: dict[str, RiskPolicy] = {}
     session: SessionSettings = SessionSettings()
     market: MarketSettings = MarketSettings()
     safety: SafetySettings = SafetySettings()
+    audit: AuditSettings = AuditSettings()
     ui: UiSettings = UiSettings()
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """One profile, resolved: what a core runs on. Paths are absolute."""
+    """One profile, resolved: what a core runs on. Paths are absolute; `limits` are those of its risk policy."""
 
     name: str
     kind: Kind
@@ -128,6 +170,10 @@ class Profile(msgspec.Struct, frozen=True):
     credentials_file: Path | None = None
     environment: EnvironmentCredentials | None = None
     compete: bool = False
+    live_trading: bool = False
+    risk_policy: str = ""
+    allow_market: bool = False
+    audit: AuditSettings = AuditSettings()
 
     @property
     def keys_source(self) -> str:
@@ -144,5 +190,7 @@ class Profile(msgspec.Struct, frozen=True):
     def fingerprint(self) -> str:
         """Names the configuration a face expects of its core: where it logs in, as whom, with which keys."""
         identity = self.environment.identity if self.environment else str(self.credentials_file or self.key_store or "")
-        facts = (self.name, self.kind, self.auth, self.account_id, self.rest_url, self.ws_url, self.orders, identity)
+        facts = [self.name, self.kind, self.auth, self.account_id, self.rest_url, self.ws_url, self.orders, identity]
+        if self.kind == "live":  # a face must not take a core that trades for one that only reads
+            facts += [str(self.live_trading and self.safety.live_trading_enabled), self.risk_policy]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]

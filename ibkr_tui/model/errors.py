@@ -126,7 +126,13 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "ORDER_NOT_FOUND": ErrorKind(False, "List the working orders with `ibkr-tui call get_open_orders`."),
     "ORDER_DONE": ErrorKind(False, "The order is already finished; nothing is left to cancel."),
     "ORDERS_REFUSED": ErrorKind(
-        False, "Orders are off for this profile (orders = refuse). Live trading needs the live gate."
+        False, "Orders are off for this profile (orders = refuse). For live trading see `ibkr-tui doctor --live`."
+    ),
+    "LIVE_GATE_CLOSED": ErrorKind(
+        False, "`ibkr-tui doctor --live` says what is missing; the checklist is on the app's Health page, Live gate."
+    ),
+    "LIVE_MARKET_ORDER": ErrorKind(
+        False, "Give a limit price, or set allow_market = true in the profile's risk policy."
     ),
     "ORDER_BLOCKED_UNKNOWN": ErrorKind(False, "Resolve the unknown order on this instrument and side first."),
     "JOURNAL_UNAVAILABLE": ErrorKind(

@@ -6,11 +6,13 @@ import msgspec
 
 
 class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`theme` empty: the one chosen last. `fps` is frames a second at most, 1 to 60. `keymap`: action id → key."""
+    """`theme` empty: the one chosen last. `fps` is frames a second at most, 1 to 60. `keymap`: action id → key.
+    `mask_account`: account ids are shown by their ends only."""
 
     theme: str = ""
     fps: int = 10
     keymap: dict[str, str] = {}
+    mask_account: bool = False
 
     @property
     def frame_s(self) -> float:

@@ -10,10 +10,12 @@ import pytest
 
 from ibkr_tui.core.config import load
 from ibkr_tui.core.settings import (
+    AuditSettings,
     ConfigFile,
     Limits,
     MarketSettings,
     ProfileSection,
+    RiskPolicy,
     SafetySettings,
     UiSettings,
 )
@@ -47,7 +49,7 @@ def test_says_only_the_defaults_where_it_says_anything_of_limits_and_looks() -> 
     )
 
 
-@pytest.mark.parametrize("section", ["limits", "market", "safety", "ui"])
+@pytest.mark.parametrize("section", ["limits", "market", "safety", "audit", "ui"])
 def test_the_commented_values_are_the_defaults(uncommented: Path, section: str) -> None:
     values = getattr(load(uncommented, {}).file, section)
     for name, default in msgspec.structs.asdict(type(values)()).items():
@@ -69,7 +71,10 @@ def test_the_commented_profile_values_are_the_defaults(uncommented: Path) -> Non
     assert load(uncommented, {}, "live").profile.orders == "refuse"
 
 
-@pytest.mark.parametrize("struct", [ConfigFile, ProfileSection, Limits, MarketSettings, SafetySettings, UiSettings])
+@pytest.mark.parametrize(
+    "struct",
+    [ConfigFile, ProfileSection, Limits, RiskPolicy, MarketSettings, SafetySettings, AuditSettings, UiSettings],
+)
 def test_names_every_setting(struct: type[msgspec.Struct]) -> None:
     text = EXAMPLE.read_text()
     for name in struct.__struct_fields__:

@@ -9,6 +9,7 @@ from ibkr_tui.core.operations.account import account_operations
 from ibkr_tui.core.operations.alerts import alert_operations
 from ibkr_tui.core.operations.guards import guard_operations
 from ibkr_tui.core.operations.keys import key_operations
+from ibkr_tui.core.operations.live import live_operations
 from ibkr_tui.core.operations.market import market_operations
 from ibkr_tui.core.operations.options import option_operations
 from ibkr_tui.core.operations.orders import order_operations
@@ -33,4 +34,5 @@ def operations(broker: Broker) -> list[Operation[Any]]:
         *key_operations(broker),
         *preview_operations(broker),
         *guard_operations(broker),
+        *live_operations(broker),
     ]

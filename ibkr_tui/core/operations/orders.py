@@ -162,8 +162,7 @@ class OrderHandlers:
 
     async def _prepare(self, caller: Caller) -> None:
         broker = self._broker
-        if broker.profile.kind == "live" or broker.profile.orders == "refuse":
-            raise BrokerError("ORDERS_REFUSED", f"profile {broker.profile.name} refuses every order")
+        broker.live.check_orders()
         broker.check_open()
         broker.desk.face_came(caller.face_id)
         await self._first.ready()

@@ -82,7 +82,6 @@ class FactsDesk:
         sides, pending = await self._working(instrument.conid, without)
         return RiskFacts(
             orders_mode=self._profile.orders,
-            is_live=self._profile.kind == "live",
             account=summary.account,
             pinned_account=self._profile.account_id,
             net_liquidation=summary.net_liquidation,

@@ -15,6 +15,7 @@ import msgspec
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
+from ibkr_tui.core.live_gate import LiveDesk
 from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.easing import adds_risk
 from ibkr_tui.core.orders.lifecycle import OrderBook
@@ -75,6 +76,7 @@ class Gate:
         profile: Profile,
         read_facts: ReadFacts,
         switch: KillSwitch,
+        live: LiveDesk,
         journal: Journal,
         book: OrderBook,
         limits: LimitsInForce,
@@ -85,6 +87,7 @@ class Gate:
         self._profile = profile
         self._read_facts = read_facts
         self._switch = switch
+        self._live = live
         self._journal = journal
         self._book = book
         self._limits = limits
@@ -95,7 +98,8 @@ class Gate:
     async def judge(self, proposal: Proposal, caller: Caller, approval: str = "") -> Judgement:
         """The numbers of a proposal that may be sent; `approval` is used up.
 
-        Raises BrokerError with the rule that refused it: JOURNAL_UNAVAILABLE, KILL_SWITCH_ON, RISK_…, APPROVAL_…
+        Raises BrokerError with the rule that refused it: JOURNAL_UNAVAILABLE, KILL_SWITCH_ON, LIVE_…,
+        RISK_…, APPROVAL_…
         """
         self._check_journal()
         _check_tickets(proposal)
@@ -103,13 +107,13 @@ class Gate:
         legs = await self._facts(proposal, amended)
         adds = amended is None or adds_risk(amended, proposal.legs[0].ticket, legs[0][1].position)
         self.check_switch(adds_risk=adds)
-        for _, facts in legs:
-            check_mode(facts)
+        self._check_mode(proposal, legs)
         judged = self._judge(proposal, legs, adds)
         await self._check_pace(proposal, judged.value)
         check_rehearsal(legs[0][1])
         self._check_approval(proposal, approval)
         self.check_switch(adds_risk=adds)  # it may have been turned on while the facts were read
+        self._live.check_orders()  # and an acknowledgement may have run out
         return _judgement(judged, adds)
 
     async def examine(self, proposal: Proposal) -> Examination:
@@ -136,7 +140,7 @@ class Gate:
 
         keep(self._check_journal)
         keep(lambda: self.check_switch(adds_risk=adds))
-        keep(lambda: check_mode(legs[0][1]))
+        keep(lambda: self._check_mode(proposal, legs))
         keep(whole)
         unusual: list[str] = []
         try:
@@ -205,6 +209,11 @@ class Gate:
         check_rate(len(proposal.legs), sent, now, limits)
         if not proposal.amends:
             check_day(value, sent, now, limits)
+
+    def _check_mode(self, proposal: Proposal, legs: list[LegFacts]) -> None:
+        for _, facts in legs:
+            check_mode(facts)
+        self._live.check(proposal)
 
     def _check_journal(self) -> None:
         if why := self._journal.failure:

@@ -38,7 +38,6 @@ class RiskFacts(msgspec.Struct, frozen=True):
     """
 
     orders_mode: str
-    is_live: bool
     account: str
     pinned_account: str
     net_liquidation: Decimal
@@ -81,8 +80,6 @@ def check_mode(facts: RiskFacts) -> None:
     """Whether this profile may send orders at all. Raises BrokerError ORDERS_REFUSED or IBKR_ACCOUNT_NOT_FOUND."""
     if facts.account != facts.pinned_account:
         raise BrokerError("IBKR_ACCOUNT_NOT_FOUND", "the order names another account than the profile's")
-    if facts.is_live:
-        raise BrokerError("ORDERS_REFUSED", "live profiles refuse every order until live trading can be armed")
     if facts.orders_mode not in {"send", "dry_run"}:
         raise BrokerError("ORDERS_REFUSED", "orders are off for this profile")
 

@@ -14,6 +14,7 @@ import pytest
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
+from ibkr_tui.core.live_gate import LiveDesk
 from ibkr_tui.core.orders.amend import Amender
 from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.cancel import Canceller
@@ -107,7 +108,8 @@ class OrderDesk:
     def __init__(self, state: Path, clock: Any, **profile: Any) -> None:
         fields: dict[str, Any] = {
             "name": "paper", "kind": "paper", "auth": "oauth1", "account_id": ACCOUNT, "rest_url": "", "ws_url": "",
-            "orders": "send", "limits": Limits(duplicate_window_s=0), "market": MarketSettings(), "safety": SafetySettings(),
+            "orders": "send", "limits": Limits(duplicate_window_s=0), "market": MarketSettings(),
+            "safety": SafetySettings(),
             "ui": UiSettings(),
         }  # fmt: skip
         self.profile = Profile(**(fields | profile))
@@ -124,7 +126,7 @@ class OrderDesk:
         self.quiet = QuietWindow(clock)
         self.reconciler = Reconciler(reads=self.script, book=self.book, recorder=self.recorder, clock=clock)
         self.facts = RiskFacts(
-            orders_mode=self.profile.orders, is_live=False, account=ACCOUNT, pinned_account=ACCOUNT,
+            orders_mode=self.profile.orders, account=ACCOUNT, pinned_account=ACCOUNT,
             net_liquidation=D(1000000), gross_value=D(0), position=D(0), rate=D(1),
             quote=QuoteFacts(QuoteStatus.LIVE, D("189.42"), D("189.44"), D("189.43"), 0.1),
         )  # fmt: skip
@@ -134,7 +136,7 @@ class OrderDesk:
         self.approvals = Approvals(clock, self.profile.safety.approval_expires_s)
         self.gate = Gate(
             profile=self.profile, read_facts=self._facts, switch=self.switch, journal=self.journal, book=self.book,
-            limits=self.limits, approvals=self.approvals, clock=clock,
+            live=LiveDesk(self.profile, state, clock), limits=self.limits, approvals=self.approvals, clock=clock,
         )  # fmt: skip
         self.canceller = Canceller(
             account=ACCOUNT, calls=self.script, book=self.book, desk=self.desk, recorder=self.recorder,

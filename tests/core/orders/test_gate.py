@@ -14,6 +14,7 @@ from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.intents import Intent, IntentState
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
+from ibkr_tui.core.live_gate import LiveDesk
 from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
@@ -49,13 +50,14 @@ class Scene:
         self.tripped: list[str] = []
         self.without: list[str] = []
         self.facts = RiskFacts(
-            orders_mode=mode, is_live=False, account=ACCOUNT, pinned_account=ACCOUNT, net_liquidation=D(10_000),
+            orders_mode=mode, account=ACCOUNT, pinned_account=ACCOUNT, net_liquidation=D(10_000),
             gross_value=D(0), position=D(0), rate=D(1),
             quote=QuoteFacts(QuoteStatus.LIVE, D("99"), D("100"), D("99.5"), 0.1),
         )  # fmt: skip
         self.gate = Gate(
             profile=self.profile, read_facts=self.read, switch=self.switch, journal=self.journal, book=self.book,
-            limits=self.limits, approvals=self.approvals, clock=clock, on_journal_failure=self.tripped.append,
+            live=LiveDesk(self.profile, state, clock), limits=self.limits, approvals=self.approvals, clock=clock,
+            on_journal_failure=self.tripped.append,
         )  # fmt: skip
 
     async def read(self, ticket: OrderTicket, instrument: Instrument, *, without: str = "") -> RiskFacts:

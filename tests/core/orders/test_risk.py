@@ -33,7 +33,6 @@ LIMITS = Limits(max_leverage=D(4), max_quote_age_s=30)
 QUOTE = QuoteFacts(QuoteStatus.LIVE, bid=D("99"), ask=D("100"), last=D("99.5"), age=1.0)
 FACTS = RiskFacts(
     orders_mode="send",
-    is_live=False,
     account="DU1",
     pinned_account="DU1",
     net_liquidation=D(1000),
@@ -63,12 +62,6 @@ def refused(ticket: OrderTicket, known: RiskFacts = FACTS, limits: Limits = LIMI
 def test_a_profile_that_refuses(mode: str) -> None:
     with pytest.raises(BrokerError) as caught:
         check_mode(facts(orders_mode=mode))
-    assert caught.value.code == "ORDERS_REFUSED"
-
-
-def test_live_refuses_whatever_the_mode_says() -> None:
-    with pytest.raises(BrokerError) as caught:
-        check_mode(facts(is_live=True))
     assert caught.value.code == "ORDERS_REFUSED"
 
 
