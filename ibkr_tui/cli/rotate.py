@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import uuid
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from ibkr_tui.cli.output import Exit, emit_result, show, tell
+from ibkr_tui.cli.rotation_calls import NOTHING_NEW, ask_rotation, confirm_rotation, entered, in_thread
 from ibkr_tui.cli.running import run_command
 from ibkr_tui.cli.selection import Selection
-from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.rotation import KeyVersion, RotationDone, RotationPhase, RotationStarted, RotationStatus
 
 if TYPE_CHECKING:
     from ibkr_tui.core.keys.rotation import Rotation
-    from ibkr_tui.core.settings import Profile
 
-Answer = TypeVar("Answer")
-CONFIRM_WITHIN_S: Final = 120.0
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 _NAME = click.option("--confirm", "typed", default="", metavar="NAME", help="The live profile's name, if you mean it.")
-
-
-class TokenDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `rotate confirm --input` reads."""
-
-    new_consumer_key: str
-    new_access_token: str
-    new_access_token_secret: str
 
 
 @click.group()
@@ -60,7 +44,7 @@ def start(selection: Selection, new_group: bool, renew: bool, typed: str, as_jso
                 return rotation.renew()
             return rotation.start((generation.GROUP_14, generation.GENERATOR) if new_group else None)
 
-        begun = await _do(selection, "rotate_start", arguments, _in_thread(alone), RotationStarted, typed=typed)
+        begun = await ask_rotation(selection, "rotate_start", arguments, in_thread(alone), RotationStarted, typed=typed)
         if as_json:
             emit_result(begun)
             return Exit.DONE
@@ -83,7 +67,7 @@ def status(selection: Selection, as_json: bool) -> None:
     """Which set is in charge, what is staged, and what comes next."""
 
     async def work() -> int:
-        found = await _do(selection, "rotate_status", {}, _in_thread(lambda it: it.status()), RotationStatus)
+        found = await ask_rotation(selection, "rotate_status", {}, in_thread(lambda it: it.status()), RotationStatus)
         if as_json:
             emit_result(found)
         else:
@@ -108,15 +92,8 @@ def confirm(
     """Prove the staged set with a test login, then switch to it. Asks for the portal's values, and echoes nothing."""
 
     async def work() -> int:
-        entry = TokenDocument("", "", "") if again else await asyncio.to_thread(_entered, source, input_fd)
-        values = msgspec.to_builtins(entry)
-
-        async def alone(rotation: Rotation) -> RotationDone:
-            from ibkr_tui.core.operations.keys import RotateConfirm
-
-            return await rotation.confirm(RotateConfirm(**values).entry())
-
-        done = await _do(selection, "rotate_confirm", {**values, "confirm": typed}, alone, RotationDone, typed=typed)
+        entry = NOTHING_NEW if again else await asyncio.to_thread(entered, source, input_fd)
+        done = await confirm_rotation(selection, entry, typed)
         if as_json:
             emit_result(done)
         else:
@@ -137,7 +114,7 @@ def abort(selection: Selection, as_json: bool) -> None:
         def alone(rotation: Rotation) -> dict[str, bool]:
             return {"aborted": rotation.abort()}
 
-        done = await _do(selection, "rotate_abort", {}, _in_thread(alone), dict[str, bool])
+        done = await ask_rotation(selection, "rotate_abort", {}, in_thread(alone), dict[str, bool])
         if as_json:
             emit_result(done)
         else:
@@ -155,8 +132,8 @@ def rollback(selection: Selection, typed: str, as_json: bool) -> None:
     """Go back to the previous set; the one in charge now becomes the previous."""
 
     async def work() -> int:
-        done = await _do(
-            selection, "rotate_rollback", {"confirm": typed}, _in_thread(lambda it: it.rollback()), RotationDone,
+        done = await ask_rotation(
+            selection, "rotate_rollback", {"confirm": typed}, in_thread(lambda it: it.rollback()), RotationDone,
             typed=typed,
         )  # fmt: skip
         if as_json:
@@ -179,7 +156,7 @@ def prune(selection: Selection, keep: int, as_json: bool) -> None:
         def alone(rotation: Rotation) -> dict[str, list[str]]:
             return {"dropped": rotation.prune(keep)}
 
-        done = await _do(selection, "rotate_prune", {"keep": keep}, _in_thread(alone), dict[str, list[str]])
+        done = await ask_rotation(selection, "rotate_prune", {"keep": keep}, in_thread(alone), dict[str, list[str]])
         if as_json:
             emit_result(done)
         else:
@@ -187,69 +164,6 @@ def prune(selection: Selection, keep: int, as_json: bool) -> None:
         return Exit.DONE
 
     run_command(work, json_errors=as_json)
-
-
-async def _do(
-    selection: Selection,
-    operation: str,
-    arguments: dict[str, Any],
-    alone: Callable[[Rotation], Awaitable[Answer]],
-    kind: type[Answer],
-    *,
-    typed: str | None = None,
-) -> Answer:
-    """Ask the profile's core when one runs, so that it logs in anew by itself; else do it here."""
-    from ibkr_tui.cli.launching import CoreLauncher
-    from ibkr_tui.core.key_rotation import rotation_without_core
-    from ibkr_tui.link.client import LinkClient
-    from ibkr_tui.model.clock import SystemClock
-
-    chosen = selection.load()
-    place = await CoreLauncher(chosen, selection.environ, leave_after=None).running()
-    if place is None:
-        if typed is not None:
-            _check_name(chosen.profile, typed)
-        async with rotation_without_core(chosen.profile, SystemClock()) as rotation:
-            return await alone(rotation)
-    async with await LinkClient.connect(
-        place.socket_path, fingerprint=place.fingerprint, face="rotate", face_id=uuid.uuid4().hex
-    ) as client:
-        return msgspec.convert(await client.call(operation, arguments, deadline=CONFIRM_WITHIN_S), kind, strict=False)
-
-
-def _in_thread(work: Callable[[Rotation], Answer]) -> Callable[[Rotation], Awaitable[Answer]]:
-    return lambda rotation: asyncio.to_thread(work, rotation)
-
-
-def _check_name(profile: Profile, typed: str) -> None:
-    if profile.kind == "live" and typed != profile.name:
-        raise BrokerError(
-            "CONFIRMATION_REQUIRED",
-            f"the keys of the live profile {profile.name} are about to change",
-            user_action=f"Give --confirm {profile.name} if you mean it.",
-        )
-
-
-def _entered(source: str | None, input_fd: int | None) -> TokenDocument:
-    """The portal's values from a file, a descriptor or a person; never from the command line."""
-    if source is None and input_fd is None:
-        if not sys.stdin.isatty():
-            raise BrokerError("BAD_ARGUMENT", "nobody is here to ask: give --input FILE, --input - or --input-fd N")
-        return TokenDocument(
-            click.prompt("Consumer key (nine letters)", err=True),
-            click.prompt("Access token (not shown)", hide_input=True, err=True),
-            click.prompt("Access token secret (not shown)", hide_input=True, err=True),
-        )
-    try:
-        if input_fd is not None:
-            with open(input_fd, "rb") as file:  # noqa: PTH123 (a descriptor)
-                text = file.read(65536)
-        else:
-            text = sys.stdin.buffer.read(65536) if source == "-" else Path(str(source)).read_bytes()[:65536]
-        return msgspec.json.decode(text, type=TokenDocument)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not the JSON that `rotate confirm --help` names"
-        raise BrokerError("BAD_ARGUMENT", f"the input cannot be read: {why}") from None
 
 
 def _lines(found: RotationStatus) -> list[str]:

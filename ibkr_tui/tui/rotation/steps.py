@@ -14,12 +14,11 @@ from textual.content import Content
 from ibkr_tui.model.rotation import KeyVersion, RotationPhase, RotationStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.rotation.words import CHECKLIST, MANAGED
+from ibkr_tui.tui.rotation.words import CHECKLIST, MANAGED, portal_steps
 
 DONE, NEXT, LATER = "✓", "▸", "·"
 _COLUMN: Final = 26
 _DID: Final = {"committed": "put in charge", "rolled_back": "left for the previous set", "aborted": "dropped"}
-_FILES: Final = "public_signature.pem, public_encryption.pem, dhparam.pem"
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -108,16 +107,8 @@ def _portal(scene: Scene, width: int) -> Iterator[Content]:
     """What to do outside, in its order, and what goes where."""
     found = scene.found
     folder = str(Path(found.upload[0]).parent) if found.upload else found.place
-    whose = f", as the user of {clean(scene.account, limit=20)}" if scene.account else ""
-    for number, words in enumerate(
-        (
-            f"Portal → Settings → OAuth{whose}. On this machine, in {_home(folder)}:",
-            f"Upload {_FILES}.",
-            "Consumer key: choose nine letters A to Z, or keep the one you have.",
-            "Generate Token: it shows token and secret once. Paste them here.",
-        ),
-        start=1,
-    ):
+    steps = portal_steps(clean(scene.account, limit=20), _home(folder))
+    for number, words in enumerate(steps, start=1):
         yield from _hanging(f"      {number}. ", words, width)
 
 

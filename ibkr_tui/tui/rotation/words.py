@@ -12,6 +12,20 @@ CHECKLIST: Final = (
     ("Time", "about ten minutes here. IBKR may then take until its nightly or weekend reset to activate the key."),
 )
 
+UPLOADED: Final = "public_signature.pem, public_encryption.pem, dhparam.pem"
+
+
+def portal_steps(account: str, folder: str) -> tuple[str, ...]:
+    """What to do outside, in its order, and what goes where."""
+    whose = f", as the user of {account}" if account else ""
+    return (
+        f"Portal → Settings → OAuth{whose}. On this machine, in {folder}:",
+        f"Upload {UPLOADED}.",
+        "Consumer key: choose nine letters A to Z, or keep the one you have.",
+        "Generate Token: it shows token and secret once. Paste them here.",
+    )
+
+
 MANAGED: Final = {
     "environment": (
         "The credentials come from the environment (IBKR_CONSUMER_KEY and its companions). They win over the key "
