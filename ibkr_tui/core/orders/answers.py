@@ -23,7 +23,7 @@ _REFUSALS: Final = re.compile(
     r"no bridge|not authenticated|init session|invalid|insufficient|margin|suitab|permission|permitted|not allowed"
     r"|reject|couldn.t be submitted|could not be submitted|minimum price|price variation|tick size|not supported"
     r"|unsupported|missing|required|must be|bad request|unknown contract|no contract|not available|not tradable"
-    r"|exceed|too (large|small|many)|closed|expired|duplicate",
+    r"|exceed|too (large|small|many)|doesn.t exist|is inactive|closed|expired|duplicate",
     re.IGNORECASE,
 )
 

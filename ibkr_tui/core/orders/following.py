@@ -12,6 +12,7 @@ import msgspec
 
 from ibkr_tui.core.orders.followed import FOREIGN, Followed, restated
 from ibkr_tui.core.orders.kinship import leg_of
+from ibkr_tui.core.orders.lately import DAY, Lately
 from ibkr_tui.core.orders.wire import OrderRow, order_row
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.orders import Order, OrderState, OrderTicket
@@ -35,6 +36,7 @@ class Following:
         self._keys: dict[str, str] = {}
         self._claims: dict[str, str] = {}
         self._refused: dict[str, list[str]] = {}
+        self._whole = Lately(clock, seconds=DAY, most=1000)
         self.on_sight: Callable[[Order], None] = lambda order: None
         """Called with an order that was to be cancelled on sight, when it is seen at work."""
         self.on_naked: Callable[[Order, Order], None] = lambda leg, parent: None
@@ -42,8 +44,11 @@ class Following:
         self.on_restated: Callable[[str, OrderTicket], None] = lambda key, ticket: None
         """Called with the key and the ticket of an order whose change was taken."""
 
-    def claim(self, group_id: str, order_ids: Iterable[str], refused: Iterable[str] = ()) -> None:
-        """The broker took these orders of a group, without saying which is which, and refused so many others.
+    def claim(
+        self, group_id: str, order_ids: Iterable[str], refused: Iterable[str] = (), *, whole: bool = False
+    ) -> None:
+        """The broker took these orders of a group, without saying which is which, and refused so many others; `whole`:
+        it took every leg, so that the last order is the last leg.
 
         Which is which is seen; when nothing else is left to be seen, the rest are the refused ones.
         """
@@ -51,6 +56,8 @@ class Following:
             self._claims[order_id] = group_id
         if texts := list(refused):
             self._refused[group_id] = texts
+        if whole:
+            self._whole.add(group_id)
         self._meet_kin()
         self._conclude(group_id)
 
@@ -78,7 +85,13 @@ class Following:
     def _conclude(self, group_id: str) -> None:
         """When every order that the broker took has its leg, the legs it refused are those without."""
         texts = self._refused.get(group_id)
-        if not texts or group_id in self._claims.values():
+        names = self.unplaced(group_id)
+        if len(names) == 1 and not texts and group_id in self._whole:
+            legless = [f for f in self._followed.values() if f.is_legless and f.order.group_id == group_id]
+            if len(legless) == 1:
+                self._bind(legless[0], names[0])
+            return
+        if not texts or names:
             return
         left = [f for f in self._followed.values() if f.is_legless and f.order.group_id == group_id]
         if len(left) == len(texts):

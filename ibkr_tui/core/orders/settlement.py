@@ -6,7 +6,7 @@ or when no other leg is left. The rest is claimed for the group, and seen which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Turn
@@ -51,7 +51,8 @@ class Settlement:
         self._book.answered(order.key, OrderState.REJECTED, text=text)
 
     def _taken(self, orders: Sequence[Order], rows: Sequence[AcceptedRow], failed: Sequence[str]) -> None:
-        named, loose = assign(orders, rows)
+        seen = {row.order_id: order.key for row in rows if (order := self._book.find(row.order_id)) is not None}
+        named, loose = assign(orders, rows, seen)
         for order in orders:
             if order.key in named:
                 self._accepted(order, named[order.key])
@@ -67,7 +68,7 @@ class Settlement:
                 self._unknown(order, text, {"text": text})
         if orders[0].group_id:
             counted = failed if len(rows) + len(failed) == len(orders) else ()
-            self._book.claim(orders[0].group_id, [row.order_id for row in loose], counted)
+            self._book.claim(orders[0].group_id, [row.order_id for row in loose], counted, whole=all_taken)
 
     def _accepted(self, order: Order, row: AcceptedRow) -> None:
         facts = {"order_id": row.order_id, "status": row.status}
@@ -85,14 +86,18 @@ class Settlement:
             self._recorder.note(order.key, Turn("unknown", facts, IntentState.UNKNOWN))
 
 
-def assign(orders: Sequence[Order], rows: Sequence[AcceptedRow]) -> tuple[dict[str, AcceptedRow], list[AcceptedRow]]:
-    """The rows whose order is certain, by the order's key, and the others."""
+def assign(
+    orders: Sequence[Order], rows: Sequence[AcceptedRow], seen: Mapping[str, str]
+) -> tuple[dict[str, AcceptedRow], list[AcceptedRow]]:
+    """The rows whose order is certain, by the order's key, and the others. `seen`: keys by the ids that are known."""
     named: dict[str, AcceptedRow] = {}
     loose = []
     keys = {order.key for order in orders}
     for row in rows:
-        if row.local_order_id in keys and row.local_order_id not in named:
-            named[row.local_order_id] = row
+        key = seen.get(row.order_id, "")
+        key = key if key in keys else row.local_order_id
+        if key in keys and key not in named:
+            named[key] = row
         else:
             loose.append(row)
     if len(rows) > len(orders):

@@ -368,6 +368,7 @@ async def test_after_a_restart_an_open_intent_is_unknown_and_still_blocks(order_
     assert (intent.coid, intent.state, intent.qty) == (coid, IntentState.UNKNOWN, D(10))
     again = type(order_desk)(order_desk.state, fake_clock)
     again.book.remember(intent)
+    await order_desk.journal.close()
     await again.journal.open()
     assert (await refused(again)).code == "ORDER_BLOCKED_UNKNOWN"
     await again.journal.close()
