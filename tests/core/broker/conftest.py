@@ -73,7 +73,7 @@ async def run_broker(simulator: Any, state: Path, **changes: Any) -> AsyncIterat
         await task
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def running() -> Callable[..., AbstractAsyncContextManager[Desk]]:
     """`async with running(simulator, state_dir, **changes_of_the_profile) as desk:`."""
     return run_broker
