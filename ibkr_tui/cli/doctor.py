@@ -29,10 +29,11 @@ def doctor(selection: Selection, as_json: bool, smoke: bool) -> None:
     Logs in by itself only when no core serves the profile, takes no session from anybody, and logs out again. Exits 0
     when every step is in order, else 1.
     """
-    run_command(lambda: _doctor(selection, as_json, smoke), json_errors=as_json)
+    run_command(lambda: examine(selection, as_json, smoke), json_errors=as_json)
 
 
-async def _doctor(selection: Selection, as_json: bool, smoke: bool) -> int:
+async def examine(selection: Selection, as_json: bool = False, smoke: bool = False) -> int:
+    """Walk the steps, telling each, and say how it ended; the exit status."""
     from ibkr_tui.core.doctor import Doctor, Step
     from ibkr_tui.core.state import open_state
     from ibkr_tui.model.clock import SystemClock

@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "operations": ("ibkr_tui.cli.operations", "operations", "List every operation that call can run."),
     "watch": ("ibkr_tui.cli.watch", "watch", "Follow tables as JSON lines, live."),
     "core": ("ibkr_tui.cli.core", "core", "Run, start, stop or ask for the core."),
+    "setup": ("ibkr_tui.cli.setup", "setup", "Set up an account: configuration, keys, test login."),
     "rotate": ("ibkr_tui.cli.rotate", "rotate", "New keys: stage, prove, switch, go back."),
     "kill": ("ibkr_tui.cli.kill", "kill", "Stop new orders at once: on, off, status."),
     "health": ("ibkr_tui.cli.health", "health", "Say how every profile stands: ok, degraded or down."),
