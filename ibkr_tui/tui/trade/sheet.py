@@ -96,6 +96,8 @@ class TicketSheet(Vertical, can_focus=True):
         self.instrument = None if another else self.instrument
         self._fill_first_price()
         self.edit(focus=False)
+        for line in self.query("#line").results(Input):
+            line.clear()
         self.load()
         if form.conid is not None and another:
             self.learn_instrument()
