@@ -38,7 +38,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     ),
     "ROTATION_BLOCKED": ErrorKind(True, "Settle or cancel those orders, then confirm again; nothing has changed yet."),
     "IBKR_ROTATION_VALIDATION_FAILED": ErrorKind(
-        True, "`ibkr-tui rotate confirm` tries again with what was entered; `ibkr-tui rotate abort` drops it."
+        True, "Try again later with `ibkr-tui rotate confirm --again`, or drop it with `ibkr-tui rotate abort`."
     ),
     "IBKR_CONSUMER_REVOKED": ErrorKind(
         False,
