@@ -81,6 +81,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "log_level",
         rank=2,
     ),
+    Action(
+        "live.gate",
+        "g",
+        "Live gate",
+        "On a live profile: what stands before live orders, and the checklist that is acknowledged word by word.",
+        Scope.HEALTH,
+        "live_gate",
+        Tier.DANGEROUS,
+        rank=3,
+    ),
     Action("log.close", "escape", "Close", "Put the log away.", Scope.HEALTH, "close_log"),
     Action(
         "core.start",

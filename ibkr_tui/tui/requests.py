@@ -11,6 +11,7 @@ from ibkr_tui.model.alerts import Alert
 from ibkr_tui.model.chains import OptionChain
 from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
+from ibkr_tui.model.live_gate import LiveGate
 from ibkr_tui.model.looks import Looks
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview, OrderTicket
@@ -136,6 +137,16 @@ async def core_log(feed: Feed, level: LogLevel, after: str = "") -> LogTail:
 async def take_over(feed: Feed) -> None:
     """Take the session from the program that competes for it."""
     await feed.call("take_over", {"confirm": TAKE_OVER_WORD}, deadline=30)
+
+
+async def live_gate(feed: Feed) -> LiveGate:
+    """What stands before live orders."""
+    return await feed.call("get_live_gate", {}, result=LiveGate, deadline=10)
+
+
+async def acknowledge_live(feed: Feed, item: str, typed: str) -> LiveGate:
+    """Acknowledge one item of the checklist by its words, which a person has typed."""
+    return await feed.call("acknowledge_live", {"item": item, "typed": typed}, result=LiveGate, deadline=10)
 
 
 async def answer(feed: Feed, question_id: str, *, yes: bool) -> None:

@@ -15,6 +15,7 @@ from ibkr_tui.tui.actions import Action, Scope, of_scope
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Changed
 from ibkr_tui.tui.latency import Latencies
+from ibkr_tui.tui.screens.live_gate import LiveGateScreen
 from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.widgets.health_panel import HealthPanel
 from ibkr_tui.tui.widgets.log_pane import LogPane
@@ -96,11 +97,17 @@ class HealthScreen(Page):
     def applies(self, action: Action) -> bool:
         if action.method in {"log_level", "close_log"}:
             return self.log_pane.display
+        if action.method == "live_gate":
+            return self.state.kind == "live" and self.state.feed.is_live
         return super().applies(action)
 
     def action_log(self) -> None:
         """Show the log, or put it away."""
         self._show_log(not self.log_pane.display)
+
+    def action_live_gate(self) -> None:
+        """What stands before live orders."""
+        self.app.push_screen(LiveGateScreen(self.state.feed))
 
     def action_close_log(self) -> None:
         self._show_log(False)
