@@ -19,7 +19,8 @@ from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event, Severity
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests, themes
-from ibkr_tui.tui.actions import Scope, keymap, of_scope
+from ibkr_tui.tui.action import Scope
+from ibkr_tui.tui.actions import keymap, of_scope
 from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.commands import ActionCommands
 from ibkr_tui.tui.crash import FramesOnly, frames_only

@@ -6,7 +6,8 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from ibkr_tui.tui.actions import ACTIONS, Action, Scope
+from ibkr_tui.tui.action import Action, Scope
+from ibkr_tui.tui.actions import ACTIONS
 
 
 class ActionCommands(Provider):

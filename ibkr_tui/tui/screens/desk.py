@@ -15,7 +15,8 @@ from ibkr_tui.model.events import Severity
 from ibkr_tui.model.instruments import Listing
 from ibkr_tui.model.orders import Order, Side
 from ibkr_tui.model.text import clean
-from ibkr_tui.tui.actions import Action, Scope, of_scope
+from ibkr_tui.tui.action import Action, Scope
+from ibkr_tui.tui.actions import of_scope
 from ibkr_tui.tui.desk_state import Chosen, DeskState
 from ibkr_tui.tui.feed import Changed
 from ibkr_tui.tui.screens.search import SearchScreen

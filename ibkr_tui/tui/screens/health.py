@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.tui import requests
-from ibkr_tui.tui.actions import Action, Scope, of_scope
+from ibkr_tui.tui.action import Action, Scope
+from ibkr_tui.tui.actions import of_scope
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Changed
 from ibkr_tui.tui.latency import Latencies

@@ -13,7 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.actions import ACTIONS, Scope, Tier, of_scope, shown_key
+from ibkr_tui.tui.action import Scope, Tier
+from ibkr_tui.tui.actions import ACTIONS, of_scope, shown_key
 from ibkr_tui.tui.rotation.words import KEYS_PANES
 
 PANES: Final = {

@@ -19,7 +19,8 @@ from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, Side
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests
-from ibkr_tui.tui.actions import Action, Scope, of_scope
+from ibkr_tui.tui.action import Action, Scope
+from ibkr_tui.tui.actions import of_scope
 from ibkr_tui.tui.desk_state import Chosen, DeskState
 from ibkr_tui.tui.feed import Changed
 from ibkr_tui.tui.market.alert_draft import AlertDraft
@@ -84,7 +85,7 @@ class MarketScreen(MarketLists):
     @property
     def pane(self) -> Widget:
         """The pane that has the focus, else the board."""
-        return self.focused if self.focused in {self.board, self.chart, self.ladder} else self.board  # type: ignore[return-value]
+        return self.focused if self.focused in {self.board, self.chart, self.ladder} else self.board
 
     def looks_at(self) -> set[int]:
         """The rows that can be seen, and the chosen instrument."""
@@ -100,7 +101,7 @@ class MarketScreen(MarketLists):
 
     def resume(self) -> None:
         """Another page may have chosen another instrument; the board's cursor goes there if it has it."""
-        self.board.arrange()
+        self.board.sort_rows()
         known = self.state.watchlist.key_of(self.state.chosen.conid or 0)
         if known is not None:
             self.board.select(known)
@@ -151,7 +152,7 @@ class MarketScreen(MarketLists):
     def second(self) -> None:
         """Ages and clocks have moved on; a sorted board takes its new order, at most once a second."""
         super().second()
-        self.board.arrange()
+        self.board.sort_rows()
         self.board.paint_keys(self.board.visible_keys())
         self.chart.paint()
         self.ladder.paint()

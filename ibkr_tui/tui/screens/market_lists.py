@@ -43,7 +43,7 @@ class MarketLists(OrderPage):
 
     def _changed(self, key: str | None = None) -> None:
         """The list is another, or has other rows."""
-        self.board.arrange()
+        self.board.sort_rows()
         if key is not None:
             self.board.select(key)
         self.board.paint()

@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 from textual.screen import Screen
 
 from ibkr_tui.model.events import Event, Severity
-from ibkr_tui.tui.actions import Action, Scope, by_id, of_scope
+from ibkr_tui.tui.action import Action, Scope
+from ibkr_tui.tui.actions import by_id, of_scope
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Changed, LinkState
 from ibkr_tui.tui.widgets.keys_bar import KeysBar

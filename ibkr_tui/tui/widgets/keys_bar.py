@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from rich.segment import Segment
 
-from ibkr_tui.tui.actions import Action, shown_key
+from ibkr_tui.tui.action import Action
+from ibkr_tui.tui.actions import shown_key
 from ibkr_tui.tui.widgets.fitting import Part, fit
 from ibkr_tui.tui.widgets.painted import Painted
 from ibkr_tui.tui.widgets.spans import Row

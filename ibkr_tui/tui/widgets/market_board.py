@@ -29,7 +29,7 @@ class MarketBoard(QuoteBoard):
         self._trends = trends
         self.words = ""
 
-    def arrange(self) -> None:
+    def sort_rows(self) -> None:
         """The rows that the filter lets through, in their order."""
         state = self.state
         rows = state.watchlist.rows
