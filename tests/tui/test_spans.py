@@ -60,3 +60,10 @@ def test_a_size_bar_fits_and_shows_anything_above_nothing(share: Decimal, width:
     drawn = bar(share, width)
     assert len(drawn) <= width
     assert bool(drawn) == (share > 0 and width > 0)
+
+
+def test_a_short_form_grows_when_room_is_left() -> None:
+    forms = [("k", 1, "kill"), ("kill off", 4, "kill"), ("money", 2, "")]
+    parts = [Part((Segment(text),), rank, group) for text, rank, group in forms]
+    texts = ["".join(text for text, *_ in fit(parts, width)) for width in (15, 14, 8, 1)]
+    assert texts == ["kill off  money", "k  money", "k  money", "k"]

@@ -13,7 +13,8 @@ from ibkr_tui.tui.widgets.spans import Row
 class Part(msgspec.Struct, frozen=True):
     """Runs of text that stay together. `rank` 0 is never dropped; the highest goes first.
 
-    Of the parts that say the same at different lengths (`group`), the first that fits is shown.
+    Of the parts that say the same at different lengths (`group`), the first that fits is shown; what room is left then
+    goes to the longest form that has it.
     """
 
     row: tuple[Segment, ...]
@@ -41,6 +42,16 @@ def fit(parts: Iterable[Part], width: int, gap: int = 2) -> Row:
                 left -= cost
                 if part.group:
                     groups.add(part.group)
+    for place, index in enumerate(kept):
+        longer = [
+            other
+            for other, part in enumerate(everything)
+            if part.group and part.group == everything[index].group and 0 < part.width - everything[index].width <= left
+        ]
+        if longer:
+            best = max(longer, key=lambda other: everything[other].width)
+            left -= everything[best].width - everything[index].width
+            kept[place] = best
     row: Row = []
     for index in sorted(kept):
         if row:
