@@ -50,9 +50,10 @@ def test_what_does_not_fit_goes_by_rank_and_the_badge_stays() -> None:
     assert texts == ["PAPER  account  net", "PAPER  net", "PAPER", "PAPER"]
 
 
-def test_of_a_group_the_best_that_fits_is_shown() -> None:
+def test_of_a_group_one_form_is_shown_and_the_long_one_where_there_is_room() -> None:
     parts = [part("NYSE 10:42:10", 3, "clock"), part("10:42", 1, "clock"), part("x", 2)]
-    assert "".join(text for text, *_ in fit(parts, 40)) == "10:42  x"
+    texts = ["".join(text for text, *_ in fit(parts, width)) for width in (40, 15, 8)]
+    assert texts == ["NYSE 10:42:10  x", "10:42  x", "10:42  x"]
 
 
 @given(st.decimals(min_value=0, max_value=1, places=4), st.integers(0, 40))
