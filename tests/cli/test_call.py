@@ -148,3 +148,45 @@ def test_a_lost_answer_exits_3_with_the_order_number(served: Any) -> None:
         served.exchange.clear_faults()
     assert (status, envelope["error"]["code"]) == (3, "IBKR_ORDER_UNKNOWN"), envelope
     assert envelope["error"]["details"]["coid"]
+
+
+BRACKET = ("place_bracket_order", "symbol=AAPL", "side=buy", "qty=2", "entry_price=187.5", "take_profit=195")
+
+
+def test_a_bracket_is_previewed_placed_and_cancelled_as_one(served: Any) -> None:
+    status, envelope = served.call(*BRACKET, "stop_loss=185")
+    assert (status, envelope["error"]["code"]) == (1, "CONFIRMATION_REQUIRED"), envelope
+    assert len(envelope["error"]["details"]["preview"]["legs"]) == 3
+    status, envelope = served.call(*BRACKET, "stop_loss=185", "--yes")
+    assert status == 0, envelope
+    result = envelope["result"]
+    assert [leg["role"] for leg in result["orders"]] == ["entry", "stop", "target"]
+    assert len({leg["order_id"] for leg in result["orders"]} - {""}) == 3
+    status, envelope = served.call("amend_order", f"order_id={result['orders'][1]['order_id']}", "stop_price=185.5")
+    assert (status, envelope["result"]["stop_price"]) == (0, "185.5"), envelope
+    status, envelope = served.call("cancel_order", f"group_id={result['group_id']}")
+    assert (status, envelope["result"]["group_id"]) == (0, result["group_id"]), envelope
+
+
+def test_a_bracket_whose_stop_lies_above_its_entry_is_refused_by_its_field(served: Any) -> None:
+    before = len(served.exchange.state()["orders_received"])
+    status, envelope = served.call(*BRACKET, "stop_loss=189", "--yes")
+    assert (status, envelope["error"]["code"]) == (1, "BAD_TICKET"), envelope
+    assert "stop_loss" in envelope["error"]["details"]["fields"]
+    legs = json.dumps({"legs": [{"symbol": "AAPL", "side": "buy", "qty": "1"}]})
+    status, envelope = served.call("place_oco_order", "--args", legs, "--yes")
+    assert (status, envelope["error"]["details"]["field"]) == (1, "legs"), envelope
+    assert len(served.exchange.state()["orders_received"]) == before
+
+
+def test_a_bracket_whose_answer_is_lost_exits_3_with_its_group(served: Any) -> None:
+    served.exchange.control("faults", {"method": "POST", "path": "/orders$", "do": "drop", "after": True})
+    try:
+        status, envelope = served.call(*BRACKET, "stop_loss=185", "--yes")
+    finally:
+        served.exchange.clear_faults()
+    if status == 0:  # the stream was faster than the loss
+        assert len(envelope["result"]["orders"]) == 3
+        return
+    assert (status, envelope["error"]["code"]) == (3, "IBKR_ORDER_UNKNOWN"), envelope
+    assert len(envelope["error"]["details"]["orders"]) == 3

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from ibkr_tui.core.journal.intents import IntentState
+from ibkr_tui.core.orders.lately import Lately
 from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import GroupKind, GroupResult, Leg, Proposal
-from ibkr_tui.model.orders import OrderState, OrderTicket, OrderType, Role, Side, Tif
+from ibkr_tui.model.orders import Fill, OrderState, OrderTicket, OrderType, Role, Side, Tif, Verdict
 from tests.core.orders.conftest import AAPL, ACCOUNT
 
 ENTRY = OrderTicket(Side.BUY, D(10), "AAPL", order_type=OrderType.LIMIT, limit_price=D(188), tif=Tif.GTC)
@@ -433,3 +434,51 @@ async def test_a_refused_order_that_is_seen_after_a_restart_is_adopted_with_an_a
     again.book.sight(row(78, "Stop", "185.00"))
     assert states(again) == {Role.ENTRY: WORKING, Role.STOP: WORKING, Role.TARGET: REJECTED}
     assert any("reported as rejected, but IBKR has it" in text for text in again.said)
+
+
+def test_what_was_met_lately_is_bounded_by_age_and_number(fake_clock: Any) -> None:
+    lately = Lately(fake_clock, seconds=10, most=3, is_kept=lambda name: name == "a")
+    for name in "abcd":
+        lately.add(name)
+    assert len(lately) == 3
+    assert "a" in lately, "still needed"
+    assert "b" not in lately
+    fake_clock._elapsed += 11
+    lately.add("e")
+    assert [name in lately for name in "acde"] == [True, False, False, True]
+    lately.discard("e")
+    assert "e" not in lately
+
+
+async def test_a_declared_order_that_is_seen_after_a_restart_raises_an_alarm(order_desk: Any, fake_clock: Any) -> None:
+    order_desk.script.fails(AnswerLost("lost"))
+    with pytest.raises(BrokerError) as caught:
+        await order_desk.buy()
+    coid = caught.value.details["coid"]
+    await fake_clock.advance(130)
+    await order_desk.reconciler.read_orders()
+    await order_desk.reconciler.read_trades()
+    await order_desk.resolver.resolve(coid, Verdict.NOT_SENT, "AAPL", order_desk.person)
+    await order_desk.recorder.settled()
+    assert await order_desk.journal.unfinished() == []
+    again = type(order_desk)(order_desk.state, fake_clock)
+    again.book.recall(await order_desk.journal.recent())
+    again.book.sight(row(77, "Limit", "188.00", None, side="BUY", order_ref=coid))
+    assert again.book.find(coid).state is WORKING
+    assert "AAPL: reported as not sent before the core stopped, but IBKR has it" in again.said[-1]
+
+
+async def test_a_fill_told_before_its_leg_was_known_is_audited_once_it_is(order_desk: Any) -> None:
+    order_desk.script.fails(AnswerLost("lost"))
+    await refused(order_desk)
+    fill = Fill("e1", ACCOUNT, 265598, "AAPL", Side.SELL, D(10), D(185), order_desk.clock.now(), "78", "")
+    for _ in range(2):
+        order_desk.recorder.filled(order_desk.book.fill(fill), late=False)
+    assert "filled" not in await order_desk.audit()
+    order_desk.book.sight(row(78, "Stop", "185.00"))
+    order_desk.book.sight(row(77, "Limit", "188.00", None, side="BUY", order_ref=coid_of(order_desk)))
+    for _ in range(2):
+        if known := order_desk.book.fill(fill):
+            order_desk.recorder.filled(known, late=True)
+    assert (await order_desk.audit()).count("filled") == 1
+    assert len(order_desk.fills.entries()) == 1
