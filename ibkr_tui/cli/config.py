@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from ibkr_tui.cli.import_env import import_env
 from ibkr_tui.cli.output import Exit, emit, show, table
 from ibkr_tui.cli.running import guard
 from ibkr_tui.cli.selection import Chosen, Selection
@@ -17,7 +18,10 @@ from ibkr_tui.model.numbers import plain
 
 @click.group()
 def config() -> None:
-    """Show, check or locate the configuration."""
+    """Show, check or locate the configuration; import keys from the environment."""
+
+
+config.add_command(import_env)
 
 
 @config.command("show")

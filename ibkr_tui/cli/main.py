@@ -25,7 +25,7 @@ _COMMANDS: Final = {
     "doctor": ("ibkr_tui.cli.doctor", "doctor", "Find what is broken between the configuration and the account."),
     "gateway": ("ibkr_tui.cli.gateway", "gateway", "Log in at a Client Portal Gateway; verify and maintain it."),
     "totp": ("ibkr_tui.cli.totp", "totp", "The code of the login's second factor, from a secret in a file."),
-    "config": ("ibkr_tui.cli.config", "config", "Show, check or locate the configuration."),
+    "config": ("ibkr_tui.cli.config", "config", "Show, check or locate the configuration; import keys."),
 }
 
 

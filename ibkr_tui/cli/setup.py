@@ -93,7 +93,8 @@ def run_setup(made: Setup) -> NoReturn:
         try:
             return made.run()
         except (click.Abort, KeyboardInterrupt):
-            tell("\nStopped. Nothing is lost: run `ibkr-tui setup` again to go on.")
+            tell("")
+            tell("Stopped. Nothing is lost: run `ibkr-tui setup` again to go on.")
             return Exit.INTERRUPTED
 
     guard(work)
@@ -219,7 +220,7 @@ class Setup:
 
         tell("What the account needs:")
         for what, why in CHECKLIST:
-            tell(f"  □ {what}: {why}")
+            tell(f"□ {what}: {why}")
         return "live" if self._ask("Paper or live", kind=click.Choice(["paper", "live"]), default="paper") == "live" \
             else "paper"  # fmt: skip
 
@@ -305,15 +306,17 @@ class Setup:
         from ibkr_tui.tui.rotation.words import portal_steps
 
         staged = found.staged
-        tell("\nNow, in a browser:")
+        tell("")
+        tell("Now, in a browser:")
         folder = str(Path(found.upload[0]).parent) if found.upload else found.place
         for number, words in enumerate(portal_steps(chosen.account, folder), start=1):
-            tell(f"  {number}. {words}")
+            tell(f"{number}. {words}")
         for path in found.upload:
             show(path)
         if staged is not None:
             tell(f"To compare: sig {staged.signature}\n            enc {staged.encryption}")
-        tell("IBKR may take until its nightly or weekend reset to activate a new consumer key.\n")
+        tell("IBKR may take until its nightly or weekend reset to activate a new consumer key.")
+        tell("")
 
     def _prove(self, entry: TokenDocument) -> None:
         """A test login and, when it works, the switch. Raises what trying again cannot mend here."""
@@ -330,7 +333,13 @@ class Setup:
         """Get ready for another try, or raise `error`."""
         if error.retryable and error.code in _WAITED_OUT:
             if not self._keep_trying and not self._asks:
-                raise error
+                raise BrokerError(
+                    error.code,
+                    error.message,
+                    details=error.details,
+                    user_action="Run `ibkr-tui setup` again later, or with --keep-trying; "
+                    "`ibkr-tui rotate abort` drops it.",
+                )
             tell_error(error)
             if not self._keep_trying and not click.confirm("Keep trying every ten minutes?", default=False, err=True):
                 tell("`ibkr-tui setup` goes on from here whenever you like; `ibkr-tui rotate abort` drops it.")
@@ -349,7 +358,8 @@ class Setup:
     def _doctor(self) -> int:
         from ibkr_tui.cli.doctor import examine
 
-        tell("\nThe doctor looks at everything once:")
+        tell("")
+        tell("The doctor looks at everything once:")
         status = asyncio.run(examine(self._selection))
         if status == Exit.DONE:
             tell("Next: `ibkr-tui` opens the desk, `9` there is the Keys page.")
@@ -363,7 +373,9 @@ class Setup:
     def _ask(self, words: str, *, hidden: bool = False, default: str | None = None, kind: Any = None) -> str:
         if not self._asks:
             option = {"Paper": "--kind", "Accou": "--account"}.get(words[:5], "--input")
-            raise BrokerError("BAD_ARGUMENT", f"nobody is here to ask: give {option}")
+            raise BrokerError(
+                "BAD_ARGUMENT", f"nobody is here to ask: give {option}", user_action="See `ibkr-tui setup --help`."
+            )
         return str(click.prompt(words, hide_input=hidden, default=default, type=kind, err=True))
 
 

@@ -42,7 +42,7 @@ def new_material(prime: int = GROUP_14, generator: int = GENERATOR) -> Material:
     signature, encryption = (rsa.generate_private_key(65537, KEY_BITS) for _ in range(2))
     group = group_file(prime, generator)
     return Material(
-        private={SIGNATURE: _private(signature), ENCRYPTION: _private(encryption), GROUP: group},
+        private=private_files(signature, encryption, group),
         upload={
             PUBLIC_SIGNATURE: _public(signature),
             PUBLIC_ENCRYPTION: _public(encryption),
@@ -50,6 +50,11 @@ def new_material(prime: int = GROUP_14, generator: int = GENERATOR) -> Material:
         },
         fingerprints=(fingerprint(signature), fingerprint(encryption)),
     )
+
+
+def private_files(signature: rsa.RSAPrivateKey, encryption: rsa.RSAPrivateKey, group: bytes) -> dict[str, bytes]:
+    """What a version of a store holds of a set."""
+    return {SIGNATURE: _private(signature), ENCRYPTION: _private(encryption), GROUP: group}
 
 
 def upload_files(signature: rsa.RSAPrivateKey, encryption: rsa.RSAPrivateKey, group: bytes) -> dict[str, bytes]:

@@ -1,0 +1,177 @@
+"""`ibkr-tui setup` as a new user types it, against the simulator's portal: from an empty directory to a login."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ibkr_tui.cli.rotation_calls import TokenDocument
+from ibkr_tui.cli.selection import Selection
+from ibkr_tui.cli.setup import TRY_EVERY_S, Setup
+
+
+class Place:
+    """An empty directory, and the exchange to set it up for."""
+
+    def __init__(self, shell: Any, tmp_path: Path) -> None:
+        self.shell = shell
+        self.config = tmp_path / "mine" / "config.toml"
+        self.upload = self.config.parent / "keys" / "paper" / "staged" / "upload"
+        self.urls = {"IBKR_URL_TESTNET": shell.exchange.rest_url, "IBKR_WS_URL_TESTNET": shell.exchange.ws_url}
+        self.environ = shell.environ | self.urls
+
+    def run(self, *words: str) -> Any:
+        return self.shell.run("--config", str(self.config), "setup", *words, **self.urls)
+
+    def portal(self, do: str, **more: Any) -> Any:
+        return self.shell.exchange.control("portal", {"do": do, **more})
+
+    def token(self, consumer: str, *, delay: float = 0) -> dict[str, str]:
+        """Upload what is staged, and make a token."""
+        self.portal("upload_directory", consumer_key=consumer, path=str(self.upload), activation_delay_s=delay)
+        made = self.portal("token", consumer_key=consumer)
+        return {
+            "new_consumer_key": consumer,
+            "new_access_token": made["access_token"],
+            "new_access_token_secret": made["access_token_secret"],
+        }
+
+
+@pytest.fixture
+def place(shell: Any, tmp_path: Path) -> Place:
+    return Place(shell, tmp_path)
+
+
+def test_a_person_on_a_terminal(place: Place, terminal: Callable[..., Any]) -> None:
+    seat = terminal("--config", str(place.config), "setup", environ=place.environ)
+    assert b"IBKR Pro" in seat.until(b"Paper or live")
+    seat.type(b"\n")
+    seat.until(b"Account number")
+    seat.type(b"U1234567\n")
+    assert b"ACCOUNT_KIND_MISMATCH" in seat.until(b"Account number")
+    seat.type(b"DU1234567\n")
+    assert b"Generate Token" in seat.until(b"Consumer key (nine letters)")
+    values = place.token("SETUPONEA", delay=3000)
+    seat.type(b"SHORT\n")
+    seat.until(b"Access token (not shown)")
+    seat.type(values["new_access_token"].encode() + b"\n")
+    seat.until(b"secret (not shown)")
+    seat.type(values["new_access_token_secret"].encode() + b"\n")
+    assert b"TOKEN_INVALID" in seat.until(b"Consumer key (nine letters)")
+    words = (b"token (not shown)", b"secret (not shown)", b"Keep trying every ten minutes?")
+    for word, value in zip(words, values.values(), strict=True):
+        seat.type(value.encode() + b"\n")
+        seat.until(word)
+    seat.type(b"n\n")
+    assert seat.wait() == 1
+    assert values["new_access_token"].encode() not in seat.seen
+    assert values["new_access_token_secret"].encode() not in seat.seen
+    assert stat.S_IMODE(place.config.stat().st_mode) == 0o600
+    written = place.config.read_bytes()
+
+    place.portal("activate", consumer_key="SETUPONEA")
+    ended = place.run()  # goes on from where it was, without anything to type
+    assert (ended.returncode, "can log in" in ended.stdout) == (0, True), ended
+    assert place.config.read_bytes() == written
+
+
+def test_a_script_with_files_and_then_a_rotation(place: Place, tmp_path: Path) -> None:
+    ended = place.run()
+    assert ended.returncode == 2 and "--kind" in ended.stderr and not place.config.exists()
+    ended = place.run("--account", "DU1234567")
+    assert ended.returncode == 0 and ended.stdout.split() == [
+        str(place.upload / name) for name in ("public_signature.pem", "public_encryption.pem", "dhparam.pem")
+    ]
+    document = tmp_path / "token.json"
+    document.write_text(json.dumps(place.token("SETUPTWOA")))
+    ended = place.run("--input", str(document))
+    assert ended.returncode == 0 and "can log in" in ended.stdout
+    first = (place.config.parent / "keys" / "paper" / "current").resolve()
+
+    ended = place.run()
+    assert ended.returncode == 0 and "in charge already" in ended.stderr
+    assert place.run("--rotate").returncode == 0
+    document.write_text(json.dumps(place.token("SETUPTWOB")))
+    ended = place.run("--rotate", "--input", str(document))
+    assert ended.returncode == 0 and "before it" in ended.stderr
+    assert (place.config.parent / "keys" / "paper" / "previous").resolve() == first
+    ended = place.run("--kind", "live")
+    assert ended.returncode == 2 and "is paper" in ended.stderr
+
+
+def test_a_file_that_is_there_is_not_changed(place: Place) -> None:
+    place.config.parent.mkdir(parents=True)
+    text = '[profiles.paper]\nkind = "paper"\naccount_id = "DU1234567"\ncredentials_file = "c.json"\n'
+    place.config.write_text(text)
+    ended = place.run()
+    assert ended.returncode == 2 and 'key_store = "keys/paper"' in ended.stdout
+    ended = place.shell.run("--config", str(place.config), "--profile", "live", "setup")
+    assert ended.returncode == 2 and "[profiles.live]" in ended.stdout and 'kind = "live"' in ended.stdout
+    assert place.config.read_text() == text
+
+
+def test_keep_trying_waits_ten_minutes_and_then_works(place: Place, tmp_path: Path, monkeypatch: Any) -> None:
+    assert place.run("--account", "DU1234567").returncode == 0
+    document = tmp_path / "token.json"
+    document.write_text(json.dumps(place.token("SETUPTREE", delay=3000)))
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            place.portal("activate", consumer_key="SETUPTREE")
+
+    for name, value in place.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdin", open("/dev/null", encoding="ascii"))  # noqa: PTH123, SIM115
+    selection = Selection(None, place.config, place.environ)
+    made = Setup(selection, keep_trying=True, source=str(document), wait=wait)
+    assert made.run() == 0
+    assert waited == [TRY_EVERY_S, TRY_EVERY_S]
+
+
+def test_ctrl_c_leaves_with_its_status(place: Place, terminal: Callable[..., Any]) -> None:
+    seat = terminal("--config", str(place.config), "setup", "--account", "DU1234567", environ=place.environ)
+    seat.until(b"Consumer key (nine letters)")
+    seat.process.send_signal(signal.SIGINT)
+    assert seat.wait() == 130
+    assert b"Nothing is lost" in seat.seen and b"Traceback" not in seat.seen
+
+
+def test_live_wants_its_name(place: Place) -> None:
+    ended = place.run("--account", "U1234567")
+    assert ended.returncode == 1 and "CONFIRMATION_REQUIRED" in ended.stderr
+    assert not (place.config.parent / "keys").exists()
+
+
+def test_the_document_has_no_repr() -> None:
+    assert "topsecret" not in repr(TokenDocument("A", "topsecret", "topsecret"))
+
+
+def test_the_search_stops_when_it_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    from ibkr_tui.cli import prime_search
+
+    def interrupted(tried: Callable[[int], bool]) -> int:
+        assert tried(1) is True
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prime_search.safe_prime, "search", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prime_search.search_group()
+    monkeypatch.setattr(prime_search.safe_prime, "search", lambda tried: 23)
+    assert prime_search.search_group() == (23, 2)
+    assert "about 1,300 numbers" in capsys.readouterr().err
+
+
+def test_environment_credentials_are_refused(place: Place) -> None:
+    assert place.run("--account", "DU1234567").returncode == 0
+    names = (*("CONSUMER_KEY", "ACCESS_TOKEN", "ACCESS_TOKEN_SECRET"),
+             *("SIGNATURE_KEY_PATH", "ENCRYPTION_KEY_PATH", "DH_PRIME"))  # fmt: skip
+    ended = place.shell.run("--config", str(place.config), "setup", **{f"IBKR_{name}": "x" for name in names})
+    assert ended.returncode == 1 and "ROTATION_UNAVAILABLE" in ended.stderr and "import-env" in ended.stderr
