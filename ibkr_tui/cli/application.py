@@ -35,11 +35,11 @@ def _run_profile(selection: Selection) -> int:
 
 
 def _welcome(selection: Selection) -> NoReturn:
-    """The welcome, and the demo if it is chosen there. Exits."""
+    """The welcome, and the demo or the set-up if one is chosen there. Exits."""
 
     def work() -> int:
         from ibkr_tui.core.config import default_path
-        from ibkr_tui.tui.screens.welcome import DEMO, WelcomeApp
+        from ibkr_tui.tui.screens.welcome import DEMO, SETUP, WelcomeApp
         from ibkr_tui.tui.terminal import run_app
 
         app = WelcomeApp(default_path(selection.environ), example_configuration())
@@ -48,6 +48,10 @@ def _welcome(selection: Selection) -> NoReturn:
             from ibkr_tui.cli.demo import DEFAULT_SEED, DemoLauncher
 
             return _run_demo(DemoLauncher(DEFAULT_SEED, selection.environ))
+        if status == Exit.DONE and app.return_value == SETUP:
+            from ibkr_tui.cli.setup import Setup, run_setup
+
+            run_setup(Setup(selection))
         return status
 
     guard(work)

@@ -91,3 +91,18 @@ def test_a_theme_that_is_not_written_leaves_the_choice_to_the_app(tmp_path: Path
 
 def test_the_example_is_found() -> None:
     assert "[profiles.paper]" in example_configuration()
+
+
+def test_the_welcome_leads_to_the_set_up(terminal: Callable[..., Any], shell: Any, tmp_path: Path) -> None:
+    environ = {k: v for k, v in shell.environ.items() if k != "IBKR_TUI_CONFIG"} | {"XDG_CONFIG_HOME": str(tmp_path)}
+    screen = terminal(environ=environ)
+    screen.until(b"Connect an account")
+    screen.type(b"\x1b[B\r")
+    screen.until(b"Enter set up now")
+    screen.type(b"\r")
+    screen.until(b"Where")
+    screen.type(b"\n")
+    screen.until(b"Paper or live")
+    screen.process.terminate()
+    assert screen.wait() == 143
+    assert not (tmp_path / "ibkr_tui" / "config.toml").exists()

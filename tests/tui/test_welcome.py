@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ibkr_tui.tui.screens.welcome import DEMO, MenuScreen, WelcomeApp
+from ibkr_tui.tui.screens.welcome import DEMO, SETUP, MenuScreen, WelcomeApp
 
 EXAMPLE = 'default_profile = "paper"\n'
 
@@ -28,6 +28,25 @@ async def test_q_leaves_without_a_wish(tmp_path: Path) -> None:
     app = WelcomeApp(tmp_path / "config.toml", EXAMPLE)
     async with app.run_test() as pilot:
         await pilot.press("q")
+    assert app.return_value is None
+
+
+async def test_connecting_an_account_leads_to_the_set_up(tmp_path: Path) -> None:
+    app = WelcomeApp(tmp_path / "config.toml", EXAMPLE)
+    async with app.run_test() as pilot:
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert "IBKR Pro" in shown(app) and "Enter set up now" in shown(app)
+        await pilot.press("enter")
+    assert app.return_value == SETUP
+
+
+async def test_only_that_page_begins_it(tmp_path: Path) -> None:
+    app = WelcomeApp(tmp_path / "config.toml", EXAMPLE)
+    async with app.run_test() as pilot:
+        await pilot.press("down", "down", "enter")
+        await pilot.pause()
+        await pilot.press("enter", "q")
     assert app.return_value is None
 
 

@@ -19,6 +19,7 @@ from ibkr_tui.tui.crash import FramesOnly
 from ibkr_tui.tui.screens.welcome_pages import connect_page, gateway_page, guards_page
 
 DEMO: Final = "demo"
+SETUP: Final = "setup"
 
 _MENU: Final = (
     ("demo", "Try it now", "a full desk on a simulated market, offline"),
@@ -29,7 +30,7 @@ _MENU: Final = (
 
 
 class WelcomeApp(FramesOnly):
-    """Exits with `DEMO` when the person wants the demo, else with None.
+    """Exits with `DEMO` or `SETUP` when the person wants that, else with None.
 
     `config_file` is where a configuration belongs, `example` the text of the shipped one.
     """
@@ -97,7 +98,7 @@ class MenuScreen(Screen[None]):
         if event.option_id == "demo" or not isinstance(app, WelcomeApp):
             app.exit(DEMO)
         elif event.option_id == "connect":
-            app.push_screen(PageScreen("Connect an account", connect_page(app.config_file), writes=True))
+            app.push_screen(PageScreen("Connect an account", connect_page(app.config_file), writes=True, begins=True))
         elif event.option_id == "gateway":
             app.push_screen(PageScreen("Use a local gateway", gateway_page(app.config_file), writes=True))
         else:
@@ -105,29 +106,37 @@ class MenuScreen(Screen[None]):
 
 
 class PageScreen(Screen[None]):
-    """A page to read; `writes`: w writes a configuration to begin with."""
+    """A page to read; `writes`: w writes a configuration to begin with; `begins`: Enter begins the set-up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back", show=False),
         Binding("w", "write", "Write a configuration", show=False),
+        Binding("enter", "begin", "Set up", show=False),
     ]
 
-    def __init__(self, heading: str, page: Content, *, writes: bool) -> None:
+    def __init__(self, heading: str, page: Content, *, writes: bool, begins: bool = False) -> None:
         super().__init__()
         self._heading = heading
         self._page = page
         self._writes = writes
+        self._begins = begins
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="page") as page:
             page.border_title = Content(self._heading)
             yield Static(self._page, markup=False)
         yield Static(Content(""), id="said", markup=False)
-        write = "w write a configuration to begin with · " if self._writes else ""
-        yield Static(Content(f"{write}↑↓ scroll · Esc back · q quit"), id="keys")
+        begin = "Enter set up now · " if self._begins else ""
+        write = "w write an example · " if self._writes else ""
+        yield Static(Content(f"{begin}{write}↑↓ scroll · Esc back · q quit"), id="keys")
 
     def on_mount(self) -> None:
         self.query_one("#page").focus()
+
+    def action_begin(self) -> None:
+        """Leave for the set-up, which asks in the terminal itself."""
+        if self._begins:
+            self.app.exit(SETUP)
 
     def action_write(self) -> None:
         """Write the example."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from textual.content import Content
 
+from ibkr_tui.tui.rotation.words import CHECKLIST
+
 
 def _page(*paragraphs: str) -> Content:
     """Lines that begin with `#` are headings, lines that begin with two spaces are literal."""
@@ -35,63 +37,35 @@ def _unwrapped(lines: Sequence[str]) -> Iterator[str]:
 
 
 def connect_page(config_file: Path) -> Content:
-    """What OAuth needs, and which file holds what."""
+    """What OAuth needs, what the set-up does, and the other ways."""
+    needs = "\n".join(f"  □ {what}: {why}" for what, why in CHECKLIST)
     keys = config_file.parent / "keys" / "paper"
     return _page(
         f"""# What you need
-An IBKR Pro account with its paper account, and access to IBKR's self-service OAuth page. Begin with paper.
+{needs}
 
-# 1 · Make the keys, on this machine
-  mkdir -p -m 700 {keys}
-  cd {keys}
-  openssl genrsa -out signature.pem 2048
-  openssl genrsa -out encryption.pem 2048
-  openssl dhparam -out dhparam.pem 2048
-  openssl rsa -in signature.pem -pubout -out public_signature.pem
-  openssl rsa -in encryption.pem -pubout -out public_encryption.pem
-  chmod 600 *.pem
+# Enter begins, in this terminal
+It asks line by line, and can be stopped anywhere: `ibkr-tui setup` goes on from there.
+  1 Writes {config_file}
+  2 Makes the keys in {keys}
+  3 Says what to upload in IBKR's portal, and takes the token it shows
+  4 Logs in with them; only then they are in charge
+What is secret stays in files that only you can read; it is never shown, logged or copied.
 
-# 2 · Give IBKR the public halves
-On IBKR's self-service OAuth page choose a consumer key of nine letters, upload public_signature.pem,
-public_encryption.pem and dhparam.pem, then generate an access token and its secret.
-A new consumer key can take a day to become active.
-
-# 3 · Write them down for this program
-{keys / "credentials.json"}, chmod 600:
-  {{
-    "consumer_key": "…",
-    "access_token": "…",
-    "access_token_secret": "…",
-    "signature_key_path": "signature.pem",
-    "encryption_key_path": "encryption.pem",
-    "dh_prime": "the prime of dhparam.pem, in hex",
-    "dh_generator": 2,
-    "account_id": "DU1234567",
-    "realm": "limited_poa"
-  }}
-The prime: openssl dhparam -in dhparam.pem -text -noout
-
-# 4 · The configuration
-{config_file}
-Press w to write one to begin with. The least that works:
-  default_profile = "paper"
-
-  [profiles.paper]
-  kind = "paper"
-  account_id = "DU1234567"
-  credentials_file = "keys/paper/credentials.json"
-
-# 5 · Try it
-  ibkr-tui config check
-  ibkr-tui call get_account
-  ibkr-tui
-
-# Or from the environment, without any file
-All of them or none:
+# You have keys already
+In the environment (IBKR_CONSUMER_KEY, OAUTH_CONSUMER_KEY and their companions), all of them or none:
   IBKR_CONSUMER_KEY  IBKR_ACCESS_TOKEN  IBKR_ACCESS_TOKEN_SECRET
   IBKR_SIGNATURE_KEY_PATH  IBKR_ENCRYPTION_KEY_PATH  IBKR_DH_PRIME
   IBKR_ACCOUNT_ID_TESTNET
-With _TESTNET a name is for the paper profile, with _LIVE for the live one."""
+They work as they are (with _TESTNET for the paper, _LIVE for the live profile), or copy them once into a store:
+  ibkr-tui config import-env
+In a file of another OAuth client: name it in the profile, readable by you only.
+  credentials_file = "keys/paper/credentials.json"
+Press w for an example configuration that explains every setting.
+
+# Then
+  ibkr-tui doctor
+  ibkr-tui"""
     )
 
 
