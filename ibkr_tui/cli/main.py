@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from ibkr_tui.cli.hardening import harden
 from ibkr_tui.cli.selection import Selection
 
 _COMMANDS: Final = {
@@ -77,6 +78,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.pass_context
 def main(context: click.Context, profile: str | None, config: Path | None) -> None:
     """A full-screen terminal for trading with Interactive Brokers over the IBKR Web API."""
+    harden()
     context.obj = Selection(profile, config)
     if context.invoked_subcommand is None:
         from ibkr_tui.cli.application import run_application

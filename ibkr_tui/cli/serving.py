@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import signal
 import sys
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ibkr_tui.cli.hardening import harden
 from ibkr_tui.cli.output import Exit, exit_status, tell, tell_error
 from ibkr_tui.cli.selection import Chosen, Selection
 from ibkr_tui.cli.version import version
@@ -43,8 +43,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 def serve_profile(selection: Selection, terms: Terms) -> int:
     """Serve until stopped; the exit status. What keeps it from starting goes to the ready pipe and to stderr."""
-    os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the keys
+    harden()
     if terms.detach and os.fork():
         os._exit(0)
     announcing = _Announcement(terms.ready_fd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -39,6 +40,12 @@ _INDEX: Final = re.compile(r"\[[^\]]*\]")
 def read_file(place: Path) -> tuple[ConfigFile, dict[str, str]]:
     """The file's content and the line of each value in it."""
     try:
+        if place.stat().st_mode & stat.S_IWOTH:
+            raise BrokerError(
+                "CONFIG_INVALID",
+                f"{place} can be written by every user of this machine, and with it the limits",
+                user_action=f"chmod o-w {place}, after a look at what it says now.",
+            )
         text = place.read_text(encoding="utf-8")
         raw = tomllib.loads(text, parse_float=Decimal)
     except (OSError, UnicodeDecodeError) as error:

@@ -88,7 +88,7 @@ def _pieces(path: Path, mark: tuple[int, int] | None, most: int) -> Iterator[_Pi
 
 def _read(path: Path, mark: tuple[int, int] | None, most: int) -> _Piece:
     """The last `most` bytes of the file, from `mark` on if it lies in it."""
-    with path.open("rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         inode = os.fstat(file.fileno()).st_ino
         size = file.seek(0, os.SEEK_END)
         is_marked = mark is not None and mark[0] == inode

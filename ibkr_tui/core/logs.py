@@ -14,11 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
+from ibkr_tui.model.masking import mask_accounts
+
 LOG_NAME: Final = "core.log"
 LARGEST_FILE: Final = 5_000_000
 OLD_FILES: Final = 4
 REDACTED: Final = "«redacted»"
 _SHORTEST_SECRET: Final = 6
+_OURS: Final = "ibkr_tui"
+_SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|DH_PRIME|CONSUMER_KEY|PASSWORD|TOTP")
 
 _NAMED = re.compile(
     r"(?i)(\b(?:authorization|cookie|set-cookie|oauth_token|oauth_signature|oauth_consumer_key|access_token(?:_secret)?"
@@ -31,6 +35,16 @@ _LONG_BASE64 = re.compile(  # upper, lower and digit: a long path has rarely all
 )
 _PEM = re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _is_allowed(record: logging.LogRecord) -> bool:
+    """Our own lines, and warnings of a library: whatever level somebody gave that library's logger."""
+    return record.levelno >= logging.WARNING or record.name == _OURS or record.name.startswith(f"{_OURS}.")
+
+
+def _secrets_in(environ: Mapping[str, str]) -> list[str]:
+    """What the environment holds of credentials, under any of our names."""
+    return [value for name, value in environ.items() if name.startswith("IBKR_") and _SECRET_NAME.search(name)]
 
 
 class RedactingFormatter(logging.Formatter):
@@ -57,7 +71,7 @@ class RedactingFormatter(logging.Formatter):
         text = _PEM.sub(REDACTED, text)
         text = _NAMED.sub(lambda match: match[1] + REDACTED, text)
         text = _LONG_HEX.sub(REDACTED, text)
-        text = _LONG_BASE64.sub(REDACTED, text)
+        text = mask_accounts(_LONG_BASE64.sub(REDACTED, text))
         return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -76,12 +90,12 @@ def log_to(path: Path, environ: Mapping[str, str], *, secrets: Iterable[str] = (
     """
     logging.raiseExceptions = False
     handler = _PrivateRotatingFile(path, maxBytes=LARGEST_FILE, backupCount=OLD_FILES)
-    handler.setFormatter(RedactingFormatter(secrets))
+    handler.setFormatter(RedactingFormatter([*secrets, *_secrets_in(environ)]))
+    # Of ourselves what the level says; of everybody else only trouble: their lines carry URLs and headers.
     level = logging.getLevelNamesMapping().get(environ.get("IBKR_TUI_LOG", "").upper(), logging.INFO)
     root = logging.getLogger()
-    root.setLevel(max(level, logging.INFO))
-    logging.getLogger("ibkr_tui").setLevel(level)
-    for chatty in ("httpx", "httpcore", "websockets", "asyncio"):  # their info lines carry URLs with account ids
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    root.setLevel(logging.WARNING)
+    logging.getLogger(_OURS).setLevel(level)
+    handler.addFilter(_is_allowed)
     root.addHandler(handler)
     return handler

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -11,14 +11,17 @@ import msgspec
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from ibkr_tui.model.clock import Clock, SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event, Severity
+from ibkr_tui.model.masking import mask_accounts
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests, themes
+from ibkr_tui.tui.account_mask import AccountMask
 from ibkr_tui.tui.action import Scope
 from ibkr_tui.tui.actions import keymap, of_scope
 from ibkr_tui.tui.book.ledger import Ledger
@@ -33,6 +36,7 @@ from ibkr_tui.tui.pace import Pace
 from ibkr_tui.tui.palette import Palette, palette_of
 from ibkr_tui.tui.remembered import Remembered
 from ibkr_tui.tui.screens.account import AccountScreen
+from ibkr_tui.tui.screens.activity import ActivityScreen
 from ibkr_tui.tui.screens.alert_list import TOLD
 from ibkr_tui.tui.screens.desk import DeskScreen
 from ibkr_tui.tui.screens.health import HealthScreen
@@ -80,6 +84,7 @@ class TradingApp(FramesOnly):
         self.settings = settings or UiSettings()
         self.clock: Clock = clock or SystemClock()
         self.fresh = FreshKey()
+        self._mask = AccountMask()
         self.launcher = launcher
         self.remembered = Remembered(files)
         self.feed = feed or Feed(launcher, self.clock, secrets.token_hex(8))
@@ -106,10 +111,11 @@ class TradingApp(FramesOnly):
         self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
         self.account = AccountScreen(self.state, self.keys, ledger)
         self.options = OptionsScreen(self.state, self.keys)
+        self.activity = ActivityScreen(self.state, self.keys)
         self.key_sets = KeysScreen(self.state, self.keys)
         self.pages: tuple[Page, ...] = (
-            self.desk, self.market, self.trade, self.positions, self.account, self.options, self.health,
-            self.key_sets,
+            self.desk, self.market, self.trade, self.positions, self.account, self.options, self.activity,
+            self.health, self.key_sets,
         )  # fmt: skip
 
     def monotonic(self) -> float:
@@ -144,6 +150,11 @@ class TradingApp(FramesOnly):
             self.theme_variables = variables
         return variables
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every painted line passes: the toolkit's, and the mask of account ids when it is wanted."""
+        found = super().get_line_filters()
+        return [*found, self._mask] if self.settings.mask_account else found
+
     def watch_theme(self) -> None:
         self.palette = palette_of(self.get_css_variables())
 
@@ -156,10 +167,10 @@ class TradingApp(FramesOnly):
         self.page.say(self.remembered.problem or f"Theme {self.theme}.")
 
     def action_save_picture(self) -> None:
-        """The screen as it stands, as a file of the user's alone in the current directory."""
+        """The screen as it stands, account ids masked, as a file of the user's alone in the current directory."""
         place = Path.cwd() / f"ibkr-tui-{self.clock.now():%Y%m%d-%H%M%S}.svg"
         try:
-            write_private(place, self.export_screenshot(title="ibkr_tui").encode())
+            write_private(place, mask_accounts(self.export_screenshot(title="ibkr_tui")).encode())
         except OSError as error:
             self.page.say(f"No picture: {place.parent} cannot be written ({error.strerror}).")
         else:
@@ -202,6 +213,9 @@ class TradingApp(FramesOnly):
 
     def action_show_options(self) -> None:
         self.show_page(self.options)
+
+    def action_show_activity(self) -> None:
+        self.show_page(self.activity)
 
     def action_show_health(self) -> None:
         self.show_page(self.health)

@@ -98,3 +98,11 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xff\xfe")
     assert refused(path).code == "CONFIG_INVALID"
+
+
+def test_a_file_that_anybody_can_write_is_refused(write: Write) -> None:
+    path = write(PAPER)
+    path.chmod(0o646)
+    error = refused(path)
+    assert error.code == "CONFIG_INVALID"
+    assert "by every user" in error.message and "chmod o-w" in error.user_action

@@ -135,7 +135,15 @@ def test_a_log_that_cannot_be_read_is_said(path: Path, monkeypatch: pytest.Monke
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("ibkr_tui.core.log_reading.os.open", refuse)
     with pytest.raises(BrokerError) as caught:
         read_log(path, lines=10, level=LogLevel.INFO)
     assert (caught.value.code, "Permission denied" in caught.value.message) == ("STATE_UNUSABLE", True)
+
+
+def test_a_link_in_the_place_of_the_log_is_not_followed(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text(line("not the log"))
+    path.symlink_to(other)
+    with pytest.raises(BrokerError):
+        read_log(path, lines=10, level=LogLevel.INFO)

@@ -90,3 +90,30 @@ def test_a_full_disk_costs_lines_only(handler: logging.Handler, monkeypatch: pyt
 
     monkeypatch.setattr(handler.stream, "write", full)  # type: ignore[attr-defined]
     logging.getLogger("ibkr_tui.test").error("lost")
+
+
+def test_only_our_own_lines_are_written_below_a_warning(handler: logging.Handler, tmp_path: Path) -> None:
+    chatty = logging.getLogger("httpcore.connection")
+    chatty.setLevel(logging.DEBUG)
+    try:
+        chatty.debug("send_request_headers")
+        chatty.info("connected")
+        chatty.warning("a pool is full")
+    finally:
+        chatty.setLevel(logging.NOTSET)
+    logging.getLogger("ibkr_tuition").info("not ours either")
+    logging.getLogger("ibkr_tui").info("ours")
+    words = (tmp_path / "core.log").read_text()
+    assert "a pool is full" in words and ": ours" in words
+    assert not any(said in words for said in ("send_request_headers", "connected", "not ours"))
+
+
+def test_account_ids_are_masked_and_the_environments_secrets_taken_out(tmp_path: Path) -> None:
+    environ = {"IBKR_ACCESS_TOKEN_SECRET": "plain-words-as-a-secret", "IBKR_ACCOUNT_ID_TESTNET": "DU1234567"}
+    made = log_to(tmp_path / "x.log", environ)
+    try:
+        logging.getLogger("ibkr_tui").warning("account DU1234567 with plain-words-as-a-secret")
+    finally:
+        logging.getLogger().removeHandler(made)
+        made.close()
+    assert f"account DU·····67 with {REDACTED}" in (tmp_path / "x.log").read_text()

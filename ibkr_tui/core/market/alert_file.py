@@ -50,7 +50,7 @@ class AlertFile:
         """Replace what is kept, durably. Raises BrokerError STATE_UNUSABLE; the former content stays then."""
         part = self._path.with_suffix(".part")
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(msgspec.json.format(msgspec.json.encode(_Kept(VERSION, alerts)), indent=1))
                 file.flush()
