@@ -14,7 +14,7 @@ DAY: Final = 86400.0
 class Lately:
     """A set that forgets what was last added more than `seconds` ago, and the oldest of more than `most`.
 
-    `is_kept` says of a name too old whether it is still needed.
+    `is_kept` says of a name that would go whether it is still needed.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class Lately:
         now = self._clock.monotonic()
         self._added[name] = now
         self._added.move_to_end(name)
-        while self._added:
+        for _ in range(len(self._added)):
             oldest, at = next(iter(self._added.items()))
             if now - at <= self._seconds and len(self._added) <= self._most:
                 return
             del self._added[oldest]
-            if len(self._added) < self._most and self.is_kept(oldest):
+            if self.is_kept(oldest):
                 self._added[oldest] = now
 
     def discard(self, name: str) -> None:
