@@ -25,6 +25,7 @@ class Scope(StrEnum):
     POSITIONS = "positions"
     ACCOUNT = "account"
     OPTIONS = "options"
+    ACTIVITY = "activity"
     HEALTH = "health"
     KEYS = "keys"
     TICKET = "ticket"

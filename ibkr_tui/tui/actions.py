@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ibkr_tui.tui.action import Action, Scope, Tier
+from ibkr_tui.tui.activity.keys import ACTIVITY_ACTIONS, SHOW_ACTIVITY
 from ibkr_tui.tui.book.keys import BOOK_ACTIONS
 from ibkr_tui.tui.market.keys import MARKET_ACTIONS
 from ibkr_tui.tui.options.keys import OPTIONS_ACTIONS
@@ -63,6 +64,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *MARKET_ACTIONS,
     *BOOK_ACTIONS,
     *OPTIONS_ACTIONS,
+    *ACTIVITY_ACTIONS,
     Action(
         "log.show",
         "l",
@@ -156,6 +158,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "show_options",
         rank=8,
     ),
+    SHOW_ACTIVITY,
     Action(
         "screen.health",
         "8",

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar, overload
 
@@ -19,6 +20,7 @@ import msgspec
 from ibkr_tui.link.client import LinkClient, watch
 from ibkr_tui.link.frames import Farewell
 from ibkr_tui.model.alerts import Alert
+from ibkr_tui.model.audit import AuditRow
 from ibkr_tui.model.boards import LOGS, TABLES
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.depth import DepthBook
@@ -44,6 +46,7 @@ _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 10.0
 _PRINTS_KEPT: Final = 400
 _TAPES_KEPT: Final = 200
+_AUDIT_KEPT: Final = 4000
 
 
 class LinkState(StrEnum):
@@ -56,10 +59,18 @@ class LinkState(StrEnum):
     REFUSED = "refused"
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """So many entries of a log were gone before this face could take them."""
+
+    log: str
+    at: datetime
+    count: int
+
+
 class Changed(msgspec.Struct):
     """What a frame has to repaint: keys by table, new log entries, and whether the link changed.
 
-    `taped` are the conids whose tape went on.
+    `taped` are the conids whose tape went on, `audited` whether audit rows came, or events that are no news.
     """
 
     keys: dict[str, set[str]]
@@ -67,9 +78,10 @@ class Changed(msgspec.Struct):
     fills: list[Fill]
     link: bool
     taped: set[int] = msgspec.field(default_factory=set)
+    audited: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.keys or self.events or self.fills or self.link or self.taped)
+        return bool(self.keys or self.events or self.fills or self.link or self.taped or self.audited)
 
 
 class Feed:
@@ -93,8 +105,10 @@ class Feed:
         self.steps: list[str] = []
         self.link_since = clock.monotonic()
         self.connections = 0
-        self.recent: deque[Event] = deque(maxlen=200)
+        self.recent: deque[Event] = deque(maxlen=1000)
         self.fills: deque[Fill] = deque(maxlen=1000)
+        self.audit: dict[int, AuditRow] = {}
+        self.missed: deque[Missed] = deque(maxlen=50)
         self.tapes: dict[int, deque[Print]] = {}
         self.market_heard = clock.monotonic()
         self._market_now: object = None
@@ -105,6 +119,7 @@ class Feed:
         self._heard = clock.monotonic()
         self._log_ends: dict[str, int] = {}
         self._core_pid = 0
+        self._news_since: datetime | None = None
         self._full: set[str] = set()
         self._changed = Changed({}, [], [], True)
 
@@ -143,17 +158,31 @@ class Feed:
     def accept(self, page: LogPage[Any]) -> None:
         """Take new log entries; a gap is said as one."""
         self._log_ends[page.log] = page.first + len(page.entries) - 1
+        if page.missed:
+            self.missed.append(Missed(page.log, self._clock.now(), page.missed))
         if page.log == "events":
-            if page.missed:
-                gap = Event(self._clock.now(), f"{page.missed} earlier events were missed while away")
-                self._changed.events.append(gap)
-            self._changed.events.extend(page.entries)
-            self.recent.extend(page.entries)
+            self._take_events(page)
+        elif page.log == "audit":
+            self.audit |= {row.seq: row for row in page.entries}
+            for seq in sorted(self.audit)[:-_AUDIT_KEPT]:
+                del self.audit[seq]
+            self._changed.audited = True
         elif page.log == "fills":
             self._changed.fills.extend(page.entries)
             self.fills.extend(page.entries)
         elif page.log == "tape":
             self._take_prints(page.entries)
+
+    def _take_events(self, page: LogPage[Event]) -> None:
+        """What happened before this face first came is kept, but no news."""
+        since = self._news_since
+        news = [event for event in page.entries if since is None or event.at >= since]
+        if page.missed and len(news) == len(page.entries):
+            gap = Event(self._clock.now(), f"{page.missed} earlier events were missed while away")
+            self._changed.events.append(gap)
+        self._changed.events.extend(news)
+        self._changed.audited = self._changed.audited or len(news) < len(page.entries)
+        self.recent.extend(page.entries)
 
     def _take_prints(self, prints: Iterable[Print]) -> None:
         """The newest of each instrument; of too many instruments those that were quiet longest go."""
@@ -233,8 +262,10 @@ class Feed:
             if client.welcome.pid != self._core_pid:
                 first = self._core_pid == 0
                 self._core_pid = client.welcome.pid
-                # Old events are no news at the first sight; fills and tape are wanted whole.
-                self._log_ends = dict.fromkeys(LOGS, 0) | {"events": -1 if first else 0}
+                # Everything is wanted whole; old events are no news at the first sight.
+                self._log_ends = dict.fromkeys(LOGS, 0)
+                if first:
+                    self._news_since = self._clock.now()
             self._client = client
             self._heard = self._clock.monotonic()
             async with asyncio.TaskGroup() as group:

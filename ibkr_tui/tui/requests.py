@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from ibkr_tui.model.alerts import Alert
+from ibkr_tui.model.audit import AuditPage
 from ibkr_tui.model.chains import OptionChain
 from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
@@ -132,6 +133,16 @@ async def core_log(feed: Feed, level: LogLevel, after: str = "") -> LogTail:
     """The end of the core's log, or what came since the cursor `after`."""
     arguments = {"lines": 500, "level": str(level), "after": after}
     return await feed.call("get_log", arguments, result=LogTail, deadline=5)
+
+
+async def audit(
+    feed: Feed, *, count: int, coid: str = "", kinds: Sequence[str] = (), before: int | None = None
+) -> AuditPage:
+    """The newest audit rows of an order, of some kinds, before a number; newest last."""
+    arguments: dict[str, object] = {"count": count, "coid": coid, "kinds": list(kinds)}
+    if before is not None:
+        arguments["before"] = before
+    return await feed.call("get_audit", arguments, result=AuditPage, deadline=10)
 
 
 async def take_over(feed: Feed) -> None:

@@ -28,15 +28,19 @@ from ibkr_tui.link.frames import (
     pack,
     read_body,
 )
-from ibkr_tui.model.boards import TABLES
+from ibkr_tui.model.audit import AuditRow
+from ibkr_tui.model.boards import LOGS, TABLES
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event
+from ibkr_tui.model.log import LogPage
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.tui.feed import Feed, LinkState
 from ibkr_tui.tui.launcher import Attachment
 
 QUOTE = Quote(conid=1, symbol="AAPL", description="AAPL", status=QuoteStatus.LIVE, last=Decimal("189.43"))
+
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class SmallCore:
@@ -173,7 +177,7 @@ async def test_calls_go_through(link: Link) -> None:
 async def test_events_come_in_order_and_a_gap_is_said(link: Link) -> None:
     core, _, feed, _ = link
     await until(lambda: feed.is_live, "live")
-    raw = msgspec.Raw(encoder.encode(Event(datetime(2026, 1, 1, tzinfo=UTC), "filled")))
+    raw = msgspec.Raw(encoder.encode(Event(LATER, "filled")))
     core.send(LogFrame("events", 5, (raw, raw), missed=3))
     await until(lambda: feed.recent, "events")
     assert [event.text for event in feed.take().events] == [
@@ -186,7 +190,7 @@ async def test_events_come_in_order_and_a_gap_is_said(link: Link) -> None:
 async def test_after_a_loss_it_attaches_again_and_goes_on_in_the_log(link: Link) -> None:
     core, launcher, feed, _ = link
     await until(lambda: feed.is_live, "live")
-    raw = msgspec.Raw(encoder.encode(Event(datetime(2026, 1, 1, tzinfo=UTC), "filled")))
+    raw = msgspec.Raw(encoder.encode(Event(LATER, "filled")))
     core.send(LogFrame("events", 4, (raw,)))
     await until(lambda: feed.recent, "an event")
     launcher.before = core.start
@@ -201,12 +205,36 @@ async def test_after_a_loss_it_attaches_again_and_goes_on_in_the_log(link: Link)
 async def test_a_new_core_is_read_from_its_first_event(link: Link) -> None:
     core, launcher, feed, _ = link
     await until(lambda: feed.is_live, "live")
-    assert core.wanted_logs[-1] == {"fills": 0, "events": -1, "tape": 0}
+    assert core.wanted_logs[-1] == dict.fromkeys(LOGS, 0)
     launcher.before = core.start
     core.pid = 8
     await core.stop()
     await until(lambda: feed.connections == 2, "live again")
-    assert core.wanted_logs[-1] == {"fills": 0, "events": 0, "tape": 0}
+    assert core.wanted_logs[-1] == dict.fromkeys(LOGS, 0)
+
+
+async def test_what_happened_before_it_came_is_kept_and_no_news(link: Link) -> None:
+    core, _, feed, _ = link
+    await until(lambda: feed.is_live, "live")
+    feed.take()
+    old, new = Event(datetime(2026, 1, 1, tzinfo=UTC), "yesterday's"), Event(LATER, "today's")
+    core.send(LogFrame("events", 9, (msgspec.Raw(encoder.encode(old)), msgspec.Raw(encoder.encode(new))), missed=8))
+    await until(lambda: feed.recent, "events")
+    changed = feed.take()
+    assert [event.text for event in changed.events] == ["today's"]
+    assert changed.audited
+    assert [event.text for event in feed.recent] == ["yesterday's", "today's"]
+    assert [(missed.log, missed.count) for missed in feed.missed] == [("events", 8)]
+
+
+async def test_audit_rows_are_kept_by_their_number_and_the_oldest_go(link: Link) -> None:
+    _, _, feed, _ = link
+    rows = tuple(AuditRow(seq, LATER, "opened") for seq in range(1, 4103))
+    feed.accept(LogPage("audit", 1, rows[:300]))
+    feed.accept(LogPage("audit", 290, rows[289:]))
+    assert list(feed.audit)[0] == 103
+    assert list(feed.audit)[-1] == 4102
+    assert feed.take().audited
 
 
 async def test_a_core_that_was_stopped_is_not_started_again_by_itself(link: Link) -> None:

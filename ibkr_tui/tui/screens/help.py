@@ -71,6 +71,14 @@ PANES: Final = {
         "contract under the cursor, where a buyer breaks even, and how much of the price is time. The strikes that "
         "can be seen stream; + reads more of them.",
     ),
+    "activity": (
+        "Activity",
+        "What was done and what came of it, newest on top: orders from their request to their end, every fill, alerts, "
+        "and the rows of the audit with their numbers. UNKNOWN is an order whose answer was lost. A gap is a line of "
+        "its own; Enter on it reads what is missing. Enter on a line shows the request, who approved it, IBKR's answer "
+        "and the order's life. f chooses the kind, / finds words, y keeps to a symbol, i to an order, Esc shows all. "
+        "On the first line it follows what happens; Home returns there.",
+    ),
     "orders": (
         "Orders",
         "UNKNOWN orders stand first: their answer was lost and IBKR may or may not have them; they are never sent "
@@ -120,6 +128,7 @@ _SCOPES: Final = {
     Scope.POSITIONS: "Positions",
     Scope.ACCOUNT: "Account",
     Scope.OPTIONS: "Options",
+    Scope.ACTIVITY: "Activity",
     Scope.HEALTH: "Health",
     Scope.KEYS: "Keys",
     Scope.TICKET: "Ticket",
