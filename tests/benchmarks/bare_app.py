@@ -10,7 +10,7 @@ class BareApp(App[None]):
     """One widget."""
 
     def compose(self) -> ComposeResult:
-        yield Static("\n".join(f"PAPER line {number}" for number in range(40)))
+        yield Static("\n".join(f"DEMO line {number}" for number in range(40)))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from ibkr_tui.model.log import Log
 from ibkr_tui.model.looks import Looks
 from ibkr_tui.model.orders import Order, OrderState, Side
 from ibkr_tui.model.portfolio import AccountSummary, Pnl, Position
-from ibkr_tui.model.quotes import Bar, Quote, QuoteStatus
+from ibkr_tui.model.quotes import Bar, MarketHours, Quote, QuoteStatus
 from ibkr_tui.model.table import Table
 
 FIRST, COUNT = 900_000_000, 80
@@ -91,9 +91,12 @@ class Market:
 
     def _fill(self) -> None:
         now = datetime.now(UTC)
-        self.tables["health"].put(
-            "paper", Health("paper", "paper", ACCOUNT, SessionState.READY, StreamState.LIVE, api_latency_ms=38.0)
-        )
+        hours = MarketHours("NYSE", True, "America/New_York", now)
+        self._health = Health(
+            "paper", "paper", ACCOUNT, SessionState.READY, StreamState.LIVE, api_latency_ms=38.0, market=hours,
+            last_frame_mono=time.monotonic(),
+        )  # fmt: skip
+        self.tables["health"].put("paper", self._health)
         self.tables["account"].put(
             ACCOUNT,
             AccountSummary(
@@ -141,11 +144,18 @@ class Market:
             table.mark_read()
 
     async def move(self, updates: int) -> None:
-        """So many updates a second, each of one instrument; between them the probe's price, at uneven times."""
+        """So many updates a second, each of one instrument; between them the probe's price, at uneven times.
+
+        In a market where nothing moves only the stream's heartbeat is heard, once a second.
+        """
         begin = told = time.monotonic()
         done = 0
         until = begin + 0.2
-        while updates:
+        while not updates:
+            await asyncio.sleep(1)
+            heard = msgspec.structs.replace(self._health, last_frame_mono=time.monotonic())
+            self.tables["health"].put("paper", heard)
+        while True:
             await asyncio.sleep(STEP_S)
             now = time.monotonic()
             due = int((now - begin) * updates)
