@@ -108,6 +108,7 @@ async def test_a_journal_that_fails_trips_it_and_keeps_it_on(scene: Scene) -> No
 async def test_what_changed_while_no_core_ran_is_audited(scene: Scene, tmp_path: Path) -> None:
     await scene.desk.set(True, "", "app")
     scene.switch.turn_off()
+    await scene.journal.close()
     later = Scene(tmp_path, scene.clock)
     await later.journal.open()
     running = asyncio.create_task(later.desk.run())

@@ -1,32 +1,31 @@
 """The audit: append-only rows, each bound to the one before it by an HMAC-SHA256 chain (design 9).
 
 An allow-list names the fields each kind of row keeps; what is not on it is not written. Account ids never are: a tag
-that only the holder of the key can make stands for them. Whoever holds the key can forge from now on; who does not
-cannot change, remove or swap a row unseen.
+that only the holder of the key can make stands for them, in the words of others too. Whoever holds the key can forge
+from now on; who does not cannot change, remove or swap a row unseen.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import secrets
+import re
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.audit import AuditRow
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.text import clean
 
-KEY_BYTES: Final = 32
-_FIRST: Final = bytes(32)
+FIRST: Final = bytes(32)
+"""What the first row is bound to."""
 _LONGEST_TEXT: Final = 400
+_ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])(?:DU|DF|U|F)\d{5,9}(?![A-Za-z0-9])")
 _SENT: Final = frozenset({
     "conid", "symbol", "side", "qty", "order_type", "limit_price", "tif", "stop_price", "trail", "trail_by",
     "limit_offset", "outside_rth", "exchange", "group_id", "role", "request_hash", "value", "leverage_after", "face",
@@ -35,6 +34,8 @@ _ANSWER: Final = frozenset({"status", "text", "order_id", "body_hash", "body_sta
 
 FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "opened": frozenset({"version", "schema", "key_id"}),
+    "migrated": frozenset({"version", "schema", "from_schema"}),
+    "purged": frozenset({"through", "head", "rows", "export_hash", "days"}),
     "intent": _SENT | {"instance", "kind", "legs_count"},
     "sent": frozenset({"request_hash", "attempt"}),
     "not_sent": frozenset({"text"}),
@@ -55,36 +56,51 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "approved": frozenset({"request_hash", "preview_id", "face"}),
     "kill_switch": frozenset({"on", "by", "text", "face"}),
     "limits": frozenset({"limits", "tightened", "face"}),
+    "live_acknowledged": frozenset({"item", "face"}),
 }
 
 _canonical: Final = msgspec.json.Encoder(order="sorted")
 
 
-def load_key(path: Path) -> bytes:
-    """The chain's key, made on first use (32 random bytes, 0600). Raises BrokerError JOURNAL_UNAVAILABLE."""
-    try:
+class StoredRow(msgspec.Struct, frozen=True):
+    """A row as it stands in the file; the fields that its `mac` covers are texts, exactly as they were written."""
+
+    seq: int
+    ts: str
+    kind: str
+    coid: str
+    acct_tag: str
+    payload: str
+    prev_mac: bytes
+    mac: bytes
+
+    def told(self) -> AuditRow:
+        """The row as faces see it: only fields of the allow-list, whatever stands in the file."""
+        allowed = FIELDS.get(self.kind, frozenset())
+        facts = {name: value for name, value in self.facts().items() if name in allowed}
+        return AuditRow(self.seq, self.at(), self.kind, self.coid, self.acct_tag, facts)
+
+    def facts(self) -> dict[str, Any]:
+        """The payload; nothing when somebody has broken it."""
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            descriptor = -1
-        if descriptor >= 0:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-        key = path.read_bytes()
-        mode = path.stat().st_mode & 0o077
-    except OSError as error:
-        words = (error.strerror or "no reason given").lower()
-        raise BrokerError("JOURNAL_UNAVAILABLE", f"the audit key cannot be used: {words}") from None
-    if len(key) != KEY_BYTES or mode:
-        why = "others can read it" if mode else f"it has {len(key)} bytes, not {KEY_BYTES}"
-        raise BrokerError("JOURNAL_UNAVAILABLE", f"the audit key cannot be used: {why}")
-    return key
+            return msgspec.json.decode(self.payload, type=dict[str, Any])
+        except (msgspec.MsgspecError, TypeError):
+            return {}
+
+    def at(self) -> datetime:
+        """When it was written; the beginning of time when somebody has broken that."""
+        try:
+            found = datetime.fromisoformat(self.ts)
+        except (ValueError, TypeError):
+            return _NEVER
+        return found if found.tzinfo else _NEVER
+
+
+_NEVER: Final = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 
 
 class AuditChain:
-    """Appends to and verifies the audit table of a connection."""
+    """Makes rows, and knows whether a row was made with its key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -106,55 +122,43 @@ class AuditChain:
         *,
         coid: str = "",
         account: str = "",
-    ) -> int:
-        """Add a row inside the caller's transaction; its number. Fields that `kind` does not list are left out."""
-        payload = _payload(kind, facts)
+    ) -> AuditRow:
+        """Add a row inside the caller's transaction. Fields that `kind` does not list are left out."""
+        payload = self._payload(kind, facts)
         tag = self.account_tag(account) if account else ""
         last = connection.execute("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
-        previous, seq = (last[1], last[0] + 1) if last else (_FIRST, 1)
-        ts = at.isoformat()
-        mac = self._mac((str(seq), ts, kind, coid, tag, payload), previous)
+        previous, seq = (bytes(last[1]), int(last[0]) + 1) if last else (FIRST, 1)
+        row = StoredRow(seq, at.isoformat(), kind, coid, tag, payload, previous, b"")
         connection.execute(
             "INSERT INTO audit (seq, ts, kind, coid, acct_tag, payload, prev_mac, mac) VALUES (?,?,?,?,?,?,?,?)",
-            (seq, ts, kind, coid, tag, payload, previous, mac),
+            (seq, row.ts, kind, coid, tag, payload, previous, self._mac(row)),
         )
-        return int(seq)
+        return row.told()
 
-    def verify(self, connection: sqlite3.Connection) -> int | None:
-        """The number of the first row that is broken, missing or out of place; None when the chain is whole."""
-        expected, previous = 1, _FIRST
-        rows = connection.execute(
-            "SELECT seq, ts, kind, coid, acct_tag, payload, prev_mac, mac FROM audit ORDER BY seq"
-        )
-        for seq, ts, kind, coid, tag, payload, prev_mac, mac in rows:
-            if seq != expected or prev_mac != previous:
-                return expected
-            if not hmac.compare_digest(self._mac((str(seq), ts, kind, coid, tag, payload), prev_mac), bytes(mac)):
-                return expected
-            expected, previous = seq + 1, mac
-        counter = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'audit'").fetchone()
-        return expected if counter and counter[0] >= expected else None
+    def sealed(self, row: StoredRow) -> bool:
+        """Whether the row is as it was when its key made it."""
+        return hmac.compare_digest(self._mac(row), row.mac)
 
-    def _mac(self, parts: tuple[str, ...], previous: bytes) -> bytes:
+    def _mac(self, row: StoredRow) -> bytes:
         chain = hmac.new(self._key, b"v1", hashlib.sha256)
-        for part in parts:
-            octets = str(part).encode()
+        for part in (str(row.seq), row.ts, row.kind, row.coid, row.acct_tag, row.payload):
+            octets = part.encode("utf-8", "surrogatepass")
             chain.update(len(octets).to_bytes(8, "big") + octets)
-        chain.update(bytes(previous))
+        chain.update(row.prev_mac)
         return chain.digest()
 
+    def _payload(self, kind: str, facts: Mapping[str, Any]) -> str:
+        # A row of a kind that nobody described keeps its place in the sequence, and nothing else.
+        allowed = FIELDS.get(kind, frozenset())
+        kept = {name: self._plain(value) for name, value in facts.items() if name in allowed and value is not None}
+        return _canonical.encode(kept).decode()
 
-def _payload(kind: str, facts: Mapping[str, Any]) -> str:
-    allowed = FIELDS.get(kind, frozenset())  # a row nobody described keeps its place in the sequence, and nothing else
-    kept = {name: _plain(value) for name, value in facts.items() if name in allowed and value is not None}
-    return _canonical.encode(kept).decode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Decimal):
-        return plain(value)
-    return clean(str(value), limit=_LONGEST_TEXT)
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, bool | int):
+            return value
+        if isinstance(value, list | tuple):
+            return [self._plain(item) for item in value]
+        if isinstance(value, Decimal):
+            return plain(value)
+        masked = _ACCOUNT.sub(lambda found: f"account {self.account_tag(found[0])}", str(value))
+        return clean(masked, limit=_LONGEST_TEXT)

@@ -16,77 +16,40 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+from ibkr_tui.core.journal.guard import FileGuard
+from ibkr_tui.core.journal.schema import migrate, version_of
 from ibkr_tui.model.errors import BrokerError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 2
 COMMIT_DEADLINE: Final = 10.0
 _BUSY_MS: Final = 2000
-
-_SCHEMA: Final = """
-CREATE TABLE intents (
-    coid TEXT PRIMARY KEY,
-    account TEXT NOT NULL,
-    conid INTEGER NOT NULL,
-    symbol TEXT NOT NULL,
-    description TEXT NOT NULL,
-    side TEXT NOT NULL,
-    qty TEXT NOT NULL,
-    order_type TEXT NOT NULL,
-    limit_price TEXT,
-    tif TEXT NOT NULL,
-    request_hash TEXT NOT NULL,
-    instance TEXT NOT NULL,
-    state TEXT NOT NULL,
-    order_id TEXT NOT NULL DEFAULT '',
-    created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX intents_by_state ON intents (state);
-
-CREATE TABLE fills (
-    execution_id TEXT PRIMARY KEY,
-    coid TEXT NOT NULL,
-    at TEXT NOT NULL
-) WITHOUT ROWID;
-
-CREATE TABLE audit (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    ts TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    coid TEXT NOT NULL,
-    acct_tag TEXT NOT NULL,
-    payload TEXT NOT NULL,
-    prev_mac BLOB NOT NULL,
-    mac BLOB NOT NULL
-);
-CREATE INDEX audit_by_coid ON audit (coid);
-CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are final'); END;
-CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are final'); END;
-"""
-
-
-_STEPS: Final = {
-    1: """
-ALTER TABLE intents ADD COLUMN ticket TEXT;
-ALTER TABLE intents ADD COLUMN group_id TEXT NOT NULL DEFAULT '';
-ALTER TABLE intents ADD COLUMN role TEXT NOT NULL DEFAULT 'single';
-ALTER TABLE intents ADD COLUMN parent TEXT NOT NULL DEFAULT '';
-CREATE INDEX intents_by_group ON intents (group_id);
-""",
+_TROUBLES: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_BUSY: "another program keeps it locked",
+    sqlite3.SQLITE_LOCKED: "another program keeps it locked",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged",
+    sqlite3.SQLITE_NOTADB: "the file is no journal",
 }
-"""What turns a journal of schema N into one of schema N + 1; a new file takes every step too."""
 
 
 class Database:
-    """The journal's file. `run` executes one transaction at a time, in the order of the calls."""
+    """The journal's file. `run` executes one transaction at a time, in the order of the calls.
+
+    `version`: the schema that was found, 0 for a new file. `on_failure` is called once, on the loop, with the reason
+    when a write fails.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.version = 0
+        self.on_failure: Callable[[str], None] = lambda why: None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._connection: sqlite3.Connection | None = None
-        self._inode = 0
+        self._guard = FileGuard(path)
         self._failure = "the journal is not open"
 
     @property
@@ -94,12 +57,15 @@ class Database:
         """Why nothing can be written; empty while all is well."""
         return self._failure
 
-    async def open(self) -> None:
-        """Open or create the file. Raises BrokerError JOURNAL_UNAVAILABLE; the object then refuses every `run`."""
+    async def open(self, prepare: Callable[[int], None] = lambda version: None) -> None:
+        """Open or create the file. `prepare` gets its schema before anything is written into it.
+
+        Raises BrokerError JOURNAL_UNAVAILABLE; the object then refuses every `run`.
+        """
         try:
-            await self._in_thread(self._open)
+            await self._in_thread(lambda: self._open(prepare))
         except (sqlite3.Error, OSError) as error:
-            self._failure = f"the journal cannot be opened: {_reason(error)}"
+            self._failure = f"the journal cannot be opened: {reason(error)}"
             raise BrokerError("JOURNAL_UNAVAILABLE", self._failure) from None
         except BrokerError as error:
             self._failure = error.message
@@ -117,18 +83,32 @@ class Database:
         """As `run`, but the transaction has its place in the sequence when this returns, before it is awaited."""
         return asyncio.ensure_future(self._settle(self._thread_future(lambda: self._transact(work))))
 
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """`work` in a transaction that only reads: also when nothing may be written any more.
+
+        Raises BrokerError JOURNAL_UNAVAILABLE; a read that fails stops no write.
+        """
+        try:
+            return await self._in_thread(lambda: self._look(work))
+        except (sqlite3.Error, OSError) as error:
+            raise BrokerError("JOURNAL_UNAVAILABLE", f"the journal cannot be read: {reason(error)}") from None
+
     async def _settle(self, future: asyncio.Future[T]) -> T:
         try:
             async with asyncio.timeout(COMMIT_DEADLINE):
                 return await asyncio.shield(future)
         except TimeoutError:
-            self._failure = f"the journal did not commit within {COMMIT_DEADLINE:g} s"
-            raise BrokerError("JOURNAL_UNAVAILABLE", self._failure) from None
+            raise self._fail(f"the journal did not commit within {COMMIT_DEADLINE:g} s") from None
         except sqlite3.IntegrityError as error:
-            raise BrokerError("JOURNAL_UNAVAILABLE", f"the journal refused a row: {_reason(error)}") from None
+            raise BrokerError("JOURNAL_UNAVAILABLE", f"the journal refused a row: {reason(error)}") from None
         except (sqlite3.Error, OSError) as error:
-            self._failure = f"the journal cannot be written: {_reason(error)}"
-            raise BrokerError("JOURNAL_UNAVAILABLE", self._failure) from None
+            raise self._fail(f"the journal cannot be written: {reason(error)}") from None
+
+    def _fail(self, why: str) -> BrokerError:
+        if not self._failure:
+            self._failure = why
+            self.on_failure(why)
+        return BrokerError("JOURNAL_UNAVAILABLE", self._failure)
 
     async def close(self) -> None:
         """Close the file and end the thread."""
@@ -137,6 +117,7 @@ class Database:
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 await self._in_thread(connection.close)
+        self._guard.release()
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -145,12 +126,22 @@ class Database:
     def _thread_future(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _open(self) -> None:
+    def _open(self, prepare: Callable[[int], None]) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        self.path.chmod(0o600)
+        self._guard.acquire()
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            self._connection = self._connect(prepare)
+            self._guard.remember()
+        except BaseException:
+            self._guard.release()
+            raise
+
+    def _connect(self, prepare: Callable[[int], None]) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         try:
+            self.version = version_of(connection)  # before anything else: a newer one's file is left as it is
+            self.path.chmod(0o600)
             for pragma in (
                 "journal_mode=WAL",
                 "synchronous=FULL",
@@ -161,32 +152,23 @@ class Database:
                 connection.execute(f"PRAGMA {pragma}")
             if sys.platform == "darwin":
                 connection.execute("PRAGMA fullfsync=ON")
-            self._prepare_schema(connection)
+            prepare(self.version)
+            migrate(connection, self.version)
+            # A write that changes nothing: a disk that takes none is known now, and there is a -wal file to look at.
+            connection.execute("BEGIN IMMEDIATE")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute(f"PRAGMA user_version={version}")
+            connection.execute("COMMIT")
         except BaseException:
             connection.close()
             raise
-        self._inode = self.path.stat().st_ino
-        self._connection = connection
-
-    def _prepare_schema(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise BrokerError(
-                "JOURNAL_UNAVAILABLE",
-                f"the journal was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION})",
-                user_action="Use the newer ibkr-tui, or another state directory.",
-            )
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version=1;COMMIT;")
-        for step in range(max(version, 1), SCHEMA_VERSION):
-            connection.executescript(f"BEGIN IMMEDIATE;{_STEPS[step]}PRAGMA user_version={step + 1};COMMIT;")
+        return connection
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connection
         if self._failure or connection is None:
             raise OSError(self._failure)
-        if self.path.stat().st_ino != self._inode:
-            raise OSError("its file was replaced while the core ran")
+        self._guard.check()
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = work(connection)
@@ -195,10 +177,24 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
+        self._guard.check()  # what went into a file that nobody will find again is not on the disk
         return result
 
+    def _look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connection
+        if connection is None:
+            raise OSError(self._failure)
+        connection.execute("BEGIN")
+        try:
+            return work(connection)
+        finally:
+            connection.execute("ROLLBACK")
 
-def _reason(error: Exception) -> str:
+
+def reason(error: Exception) -> str:
+    """Why, in words for people."""
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)
+        return error.strerror[:1].lower() + error.strerror[1:]
+    code = getattr(error, "sqlite_errorcode", None)
+    known = _TROUBLES.get(code & 0xFF) if isinstance(code, int) else None
+    return f"{known} ({error})" if known else str(error)

@@ -40,16 +40,17 @@ async def test_another_core_counts_what_a_killed_one_sent(journal: Journal, tmp_
     for number, value in enumerate(("100.50", "200", "300")):
         await journal.begin(intent(f"t{number}", fake_clock.now()), {"value": D(value), "side": Side.BUY})
     await journal.record("t1", "DU1", [Turn("rejected", {"text": "no"}, IntentState.REJECTED)])
+    await journal.close()
     another = Journal(tmp_path, fake_clock, "test")
     await another.open()
     found = await count(another, begun)
-    await another.close()
     assert [(order.coid, order.value, order.worked) for order in found] == [
         ("t2", D(300), True), ("t1", D(200), False), ("t0", D("100.50"), True),
     ]  # fmt: skip
     assert value_of(found) == D("400.50")
-    assert await count(journal, fake_clock.now()) == []
-    assert len(await count(journal, begun - timedelta(days=1))) == 3
+    assert await count(another, fake_clock.now()) == []
+    assert len(await count(another, begun - timedelta(days=1))) == 3
+    await another.close()
 
 
 async def test_the_usual_size_of_an_instrument(journal: Journal, fake_clock: Any) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from ibkr_tui.core.journal.database import _SCHEMA, SCHEMA_VERSION
+from ibkr_tui.core.journal.audit import AuditChain
+from ibkr_tui.core.journal.audit_key import load_key
 from ibkr_tui.core.journal.intents import Intent, IntentState
-from ibkr_tui.core.journal.journal import DATABASE_NAME, Journal, Turn
+from ibkr_tui.core.journal.journal import DATABASE_NAME, KEY_NAME, Journal, Turn
+from ibkr_tui.core.journal.schema import _FIRST, _STEPS, SCHEMA_VERSION
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import OrderTicket, OrderType, Role, Side
@@ -72,17 +74,24 @@ async def test_an_amended_order_is_remembered_as_it_is_now(tmp_path: Path) -> No
     await journal.close()
 
 
-async def test_a_journal_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+async def test_a_journal_of_an_older_schema_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    steps = "".join(_STEPS[step] for step in range(1, version))
     with sqlite3.connect(tmp_path / DATABASE_NAME) as old:
-        old.executescript(_SCHEMA + "PRAGMA user_version=1;")
+        old.executescript(f"{_FIRST}{steps}PRAGMA user_version={version};")
         old.execute(
-            "INSERT INTO intents VALUES ('tOld','DU1',1,'AAPL','AAPL','buy','5','limit','188','day','h','i',"
-            "'working','77',?,?)",
+            "INSERT INTO intents (coid, account, conid, symbol, description, side, qty, order_type, limit_price, tif, "
+            "request_hash, instance, state, order_id, created_at, updated_at) VALUES ('tOld','DU1',1,'AAPL','AAPL',"
+            "'buy','5','limit','188','day','h','i','working','77',?,?)",
             (datetime.now(UTC).isoformat(),) * 2,
         )
+        AuditChain(load_key(tmp_path / KEY_NAME)).append(old, "intent", datetime.now(UTC), {}, coid="tOld")
     journal = await opened(tmp_path)
     (found,) = await journal.unfinished()
     assert (found.coid, found.order_id, found.ticket, found.role) == ("tOld", "77", None, Role.SINGLE)
+    told = (await journal.audit(count=1)).rows[0]
+    assert (told.kind, told.facts["from_schema"], told.facts["schema"]) == ("migrated", version, SCHEMA_VERSION)
+    assert await journal.verify() is None
     await journal.close()
     with sqlite3.connect(tmp_path / DATABASE_NAME) as now:
         assert now.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

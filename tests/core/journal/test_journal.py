@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from ibkr_tui.core.journal.audit import FIELDS, AuditChain, load_key
-from ibkr_tui.core.journal.database import SCHEMA_VERSION, Database
+from ibkr_tui.core.journal.audit import FIELDS, AuditChain
+from ibkr_tui.core.journal.audit_key import load_key
+from ibkr_tui.core.journal.database import Database
 from ibkr_tui.core.journal.intents import Intent, IntentState
 from ibkr_tui.core.journal.journal import DATABASE_NAME, KEY_NAME, Journal, Turn
+from ibkr_tui.core.journal.schema import SCHEMA_VERSION
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Fill, Side
@@ -266,6 +268,7 @@ async def test_it_counts_its_audit_rows_and_knows_its_last_commit(journal: Journ
     assert not await journal.record_fill(fill(), late=False)
     assert rows(tmp_path, "SELECT COUNT(*) FROM audit") == [(journal.rows,)]
     assert journal.committed_at is not None
+    await journal.close()
     again = Journal(tmp_path, SystemClock(), "0.1.0")
     await again.open()
     assert again.rows == journal.rows
