@@ -167,7 +167,8 @@ def _fills(fills: Iterable[Entry], intent: AuditRow | None, moment: Moment) -> l
     if len(lines) == 1:
         return []
     wanted = number(intent.facts, "qty") if intent is not None else ""
-    average = price({"price": (money / done).quantize(Decimal("0.0001"))}, "price") if done else ""
+    mean = f"{money / done:.4f}".rstrip("0") if done else ""
+    average = price({"price": mean.rstrip(".")}, "price")
     many = f"{figures.quantity(done)}{f' of {wanted}' if wanted else ''}"
     lines.append(Line("in all", f"{many}{f' at {average}' if average else ''}", Ink.BRIGHT))
     return lines

@@ -147,7 +147,7 @@ async def test_a_line_opens_to_request_approval_answer_and_life(
         for words in (
             "BUY 100 AAPL LMT 188.00 DAY", "value", "leverage after it 0.641", "by app, before a byte was sent",
             "on its preview (row #102)", "IBKR asks: The price exceeds", "answered: yes by app",
-            "accepted: Submitted · IBKR's order 1001", "working", "40 of 100 at 188.00", "tag 5f0e9a11",
+            "accepted: Submitted · IBKR's order 1001", "working", "40 of 100 at 188.00 ", "tag 5f0e9a11",
         ):  # fmt: skip
             assert words in seen, words
         assert "DU1234567" not in "".join(line for line in seen.split("\n") if "tag" in line)
