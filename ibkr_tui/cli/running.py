@@ -88,7 +88,7 @@ def _fault_log() -> str:
     try:
         root = state_root(os.environ)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log_to(root / "commands.log", os.environ)
+        log_to(root / "commands.log", os.environ, only_frames=True)
     except OSError:
         logging.getLogger().addHandler(logging.NullHandler())  # not stderr: it would show a traceback
         return "nothing: the state directory can't be written"

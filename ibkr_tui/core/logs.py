@@ -9,10 +9,11 @@ import logging
 import logging.handlers
 import os
 import re
+import traceback
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from ibkr_tui.model.masking import mask_accounts
 
@@ -75,6 +76,16 @@ class RedactingFormatter(logging.Formatter):
         return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+class FramesFormatter(RedactingFormatter):
+    """As its base, and of an exception its frames and its type alone: its words may hold what nobody has named."""
+
+    def formatException(self, ei: Any) -> str:
+        """File, line and function of each frame, then the type."""
+        kind, _, frames = ei
+        lines = [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(frames)]
+        return "\n".join(["Frames, without values:", *lines, f"  {kind.__qualname__}"])
+
+
 class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
     """A rotating file that only its owner may read, whatever the umask."""
 
@@ -83,14 +94,19 @@ class _PrivateRotatingFile(logging.handlers.RotatingFileHandler):
         return os.fdopen(handle, "a", encoding="utf-8", errors="backslashreplace")
 
 
-def log_to(path: Path, environ: Mapping[str, str], *, secrets: Iterable[str] = ()) -> logging.Handler:
+def log_to(
+    path: Path, environ: Mapping[str, str], *, secrets: Iterable[str] = (), only_frames: bool = False
+) -> logging.Handler:
     """Send all logging to `path`, at the level IBKR_TUI_LOG names (default info). Returns the handler, to be closed.
+
+    `only_frames`: for a process that cannot name what is secret to it.
 
     A full disk costs log lines and never an order: the handler's own errors are dropped.
     """
     logging.raiseExceptions = False
     handler = _PrivateRotatingFile(path, maxBytes=LARGEST_FILE, backupCount=OLD_FILES)
-    handler.setFormatter(RedactingFormatter([*secrets, *_secrets_in(environ)]))
+    formatter = FramesFormatter if only_frames else RedactingFormatter
+    handler.setFormatter(formatter([*secrets, *_secrets_in(environ)]))
     # Of ourselves what the level says; of everybody else only trouble: their lines carry URLs and headers.
     level = logging.getLevelNamesMapping().get(environ.get("IBKR_TUI_LOG", "").upper(), logging.INFO)
     root = logging.getLogger()
