@@ -23,7 +23,7 @@ pytestmark = pytest.mark.bench
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, "-m", "ibkr_tui.cli.main"]
-ROUNDS = 5
+ROUNDS = 7
 # What the emulator does not know and would print.
 _OTHERS = re.compile(rb"\x1b\[[<>=][0-9;]*[a-z]|\x1b\[\?[0-9;]*\$p")
 _BADGE = re.compile("DEMO")
@@ -101,7 +101,7 @@ def test_the_demo_paints_and_gets_prices(size: tuple[int, int], lines: Any, meas
         lines.say(f"demo to {what}, {size[0]}×{size[1]}", f"{one.ours:.2f} s", f"bare Textual app {one.theirs:.2f} s",
                   f"{one.ratio:.2f}", budget=budget, noise=one.noise)  # fmt: skip
     assert first.ratio <= 6
-    assert live.ratio <= 30
+    assert live.ratio <= 60
 
 
 @dataclass(frozen=True)
