@@ -220,6 +220,8 @@ def _secrets(profile: Profile) -> list[str]:
     found: list[str] = []
     if (given := profile.environment) is not None:
         found += [given.access_token.reveal(), given.access_token_secret.reveal(), given.dh_prime.reveal()]
+    if (key := profile.audit_secret) is not None:
+        found.append(key.reveal())
     try:
         found += [value for key, value in _credentials(profile).items() if key in _SECRET_KEYS]
     except (OSError, msgspec.MsgspecError):

@@ -32,8 +32,8 @@ from ibkr_tui.tui.launcher import Attachment
 def watch(selection: Selection, tables: tuple[str, ...], count: int | None) -> None:
     """Follow TABLEs: one JSON object a line, {"table", "key", "row"}; row is null when it has gone.
 
-    Tables: quotes depth alerts orders positions account pnl health questions; fills, events and tape (sampled) give
-    each new entry once.
+    Tables: quotes depth alerts orders positions account pnl health questions; fills, events, audit and tape
+    (sampled) give each new entry once.
     """
     run_command(lambda: _watch(selection, tables, count))
 

@@ -13,7 +13,6 @@ from ibkr_tui.core.dispatch import Caller, Dispatcher
 from ibkr_tui.core.feed import Feed
 from ibkr_tui.core.guards import GuardDesk
 from ibkr_tui.core.health import HealthBoard
-from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.live_gate import LiveDesk
@@ -43,6 +42,7 @@ from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.limits import LimitsInForce
 from ibkr_tui.core.orders.preview import Previewer
 from ibkr_tui.core.orders.questions import QuestionDesk
+from ibkr_tui.core.orders.recall import open_journal
 from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
 from ibkr_tui.core.orders.resolve import Resolver
@@ -63,6 +63,7 @@ from ibkr_tui.core.supervision import supervise
 from ibkr_tui.core.web.endpoints import Endpoints
 from ibkr_tui.core.web.socket import Stream
 from ibkr_tui.core.web.transport import Transport
+from ibkr_tui.model.audit import AuditRow
 from ibkr_tui.model.boards import LOGS, TABLES
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
@@ -103,7 +104,7 @@ class Broker:
         self.live = LiveDesk(profile, state_dir, clock)
         self._wire_web(state_dir)
         self._wire_market()
-        self._wire_orders(Journal(state_dir, clock, version))
+        self._wire_orders(Journal(state_dir, clock, version, profile.audit_secret))
         self._wire_alerts(state_dir)
         self._wire_stream()
         self.dispatcher = Dispatcher(operations(self))
@@ -162,6 +163,7 @@ class Broker:
     def _wire_orders(self, journal: Journal) -> None:
         profile, clock, account = self.profile, self.clock, self.profile.account_id
         self.journal = journal
+        journal.on_rows, journal.on_failure = self._audited, self._trip
         self.recorder = Recorder(journal, self.logs["events"], self.logs["fills"], account, clock)
         self.recorder.keep(lambda coid: self.book.find(coid) is not None)
         self.recorder.on_fill = lambda fill: self.portfolio.filled()
@@ -315,7 +317,7 @@ class Broker:
 
     async def run(self) -> None:
         """Serve until `stop`. A part that fails is told of and restarted; the core stays up."""
-        await self._open_journal()
+        await open_journal(self.journal, self.recorder, self.book, self.profile.account_id)
         self.alerts.load()
         try:
             async with asyncio.TaskGroup() as group:
@@ -395,6 +397,7 @@ class Broker:
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "recorder": self.recorder.run,
+            "audit anchors": self.journal.keep_anchored,
             "session": self.session.run,
             "portfolio": self._after_login(self.portfolio.run, self.session.readable),
             "orders": self._after_login(self.reconciler.run),
@@ -436,26 +439,12 @@ class Broker:
             self.depth_board.review()
             await self.clock.sleep(TEND_EVERY)
 
-    async def _open_journal(self) -> None:
-        """Open it and remember what earlier runs left open. Without a journal no order is sent; the rest works."""
-        try:
-            await self.journal.open()
-            recent = await self.journal.recent()
-            for intent in recent:
-                self.recorder.remember(intent.coid)
-            for intent in await self.journal.unfinished():
-                if intent.account == self.profile.account_id:
-                    self.recorder.remember(intent.coid)
-                    self.book.remember(intent)
-            unseen = {IntentState.NOT_SENT, IntentState.REJECTED}
-            account = self.profile.account_id
-            self.book.recall([i for i in recent if i.state in unseen and i.account == account])
-        except BrokerError as error:
-            log.error("journal: %s", error.message)
-            self.recorder.say(f"{error.message}: no order is sent", Severity.ERROR, code=error.code)
-
     def _quote_of(self, conid: int) -> Quote | None:
         return self.tables["quotes"].get(str(conid))
+
+    def _audited(self, rows: Iterable[AuditRow]) -> None:
+        for row in rows:
+            self.logs["audit"].append(row)
 
     def _trip(self, why: str) -> None:
         self.guards.trip(why)

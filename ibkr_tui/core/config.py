@@ -12,7 +12,13 @@ import msgspec
 import platformdirs
 
 from ibkr_tui.core.config_file import read_file
-from ibkr_tui.core.environment import EnvironmentSettings, Found, credentials_from, settings_from
+from ibkr_tui.core.environment import (
+    EnvironmentSettings,
+    Found,
+    audit_secret_from,
+    credentials_from,
+    settings_from,
+)
 from ibkr_tui.core.hosts import url_problem
 from ibkr_tui.core.orders.limits import tightened
 from ibkr_tui.core.paths import expand
@@ -124,6 +130,7 @@ def _resolve(
         risk_policy=section.risk_policy or "",
         allow_market=bool(section.risk_policy) and file.risk_policies[section.risk_policy or ""].allow_market,
         audit=file.audit,
+        audit_secret=audit_secret_from(environ, kind),
     )
 
 

@@ -24,6 +24,7 @@ CREDENTIALS: Final = (
     "ENCRYPTION_KEY_PATH",
     "DH_PRIME",
 )
+AUDIT_SECRET: Final = "AUDIT_HMAC_SECRET"  # noqa: S105 - its name
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -60,6 +61,12 @@ class EnvironmentCredentials(msgspec.Struct, frozen=True):
         """Names this set without giving it away."""
         told = f"{self.consumer_key}\n{self.access_token.reveal()}\n{self.signature_key_path}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def audit_secret_from(environ: Mapping[str, str], kind: Literal["paper", "live"]) -> Secret | None:
+    """The key of the audit's chain, where the environment gives it (requirement B-022)."""
+    found = _find(environ, AUDIT_SECRET, kind)
+    return None if found is None else Secret(found.value)
 
 
 def _find(environ: Mapping[str, str], name: str, kind: Literal["paper", "live"]) -> Found | None:

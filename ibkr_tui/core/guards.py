@@ -53,6 +53,7 @@ class GuardDesk:
         self._clock = clock
         self._sweep = sweep
         self._was_on = False
+        self._is_stuck = False
         self._sweeping: asyncio.Task[object] | None = None
 
     async def run(self) -> None:
@@ -81,8 +82,10 @@ class GuardDesk:
         """Turn the switch on because the core itself can't go on. It says so once."""
         try:
             self._switch.turn_on(CORE, why)
-        except BrokerError as error:
-            log.error("the kill switch could not be turned on: %s", error.message)
+        except BrokerError as error:  # the gate looks at the journal itself: no order leaves either way
+            if not self._is_stuck:
+                log.error("the kill switch could not be turned on: %s", error.message)
+            self._is_stuck = True
 
     async def set(self, on: bool, reason: str, face: str) -> Guards:
         """Turn the switch on or off for a person. Raises BrokerError STATE_UNUSABLE, or JOURNAL_UNAVAILABLE while the

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ibkr_tui.core.environment import EnvironmentCredentials
+from ibkr_tui.core.secrets import Secret
 
 SCHEMA_VERSION: Final = 1
 
@@ -174,6 +175,7 @@ class Profile(msgspec.Struct, frozen=True):
     risk_policy: str = ""
     allow_market: bool = False
     audit: AuditSettings = AuditSettings()
+    audit_secret: Secret | None = None
 
     @property
     def keys_source(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ibkr_tui.model.alerts import Alert
+from ibkr_tui.model.audit import AuditRow
 from ibkr_tui.model.depth import DepthBook
 from ibkr_tui.model.events import Event
 from ibkr_tui.model.guards import Guards
@@ -32,4 +33,5 @@ LOGS: Mapping[str, type[Any]] = {
     "fills": Fill,
     "events": Event,
     "tape": Print,
+    "audit": AuditRow,
 }

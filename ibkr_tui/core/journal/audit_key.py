@@ -12,11 +12,12 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from ibkr_tui.core.environment import AUDIT_SECRET
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.errors import BrokerError
 
 KEY_BYTES: Final = 32
-ENVIRONMENT_NAME: Final = "IBKR_AUDIT_HMAC_SECRET"
+ENVIRONMENT_NAME: Final = f"IBKR_{AUDIT_SECRET}"
 _LONGEST: Final = 4096
 _LEAST_VARIETY: Final = 10  # of 32 random bytes fewer than ten different ones do not happen
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ibkr_tui.core.dispatch import Operation
 from ibkr_tui.core.operations.account import account_operations
 from ibkr_tui.core.operations.alerts import alert_operations
+from ibkr_tui.core.operations.audit import audit_operations
 from ibkr_tui.core.operations.guards import guard_operations
 from ibkr_tui.core.operations.keys import key_operations
 from ibkr_tui.core.operations.live import live_operations
@@ -34,5 +35,6 @@ def operations(broker: Broker) -> list[Operation[Any]]:
         *key_operations(broker),
         *preview_operations(broker),
         *guard_operations(broker),
+        *audit_operations(broker),
         *live_operations(broker),
     ]

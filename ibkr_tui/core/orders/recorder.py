@@ -159,7 +159,7 @@ class Recorder:
             elif await self._journal.record_fill(entry.fill, late=entry.late):
                 self._announce(entry.fill, entry.late)
         except BrokerError as error:
-            log.error("not journalled: %s", error.message)
+            log.error("not journalled: %s: %s", _named(entry), error.message)
             if isinstance(entry, _Filled):
                 self._announce(entry.fill, entry.late)
             if not self._failed:
@@ -209,6 +209,14 @@ def summary(order: Order) -> str:
     if order.limit_price is not None:
         words += ["@" if order.order_type == "stop_limit" else "", plain(order.limit_price)]
     return " ".join([word for word in words if word] + [order.tif.upper()])
+
+
+def _named(entry: _Turns | _Filled) -> str:
+    """What the log keeps of a row that the journal did not take."""
+    if isinstance(entry, _Filled):
+        fill = entry.fill
+        return f"{fill.coid} filled {plain(fill.qty)} @ {plain(fill.price)}, execution {fill.execution_id}"
+    return f"{entry.coid} {', '.join(turn.kind or str(turn.state) for turn in entry.turns)}"
 
 
 def _old(at: datetime, now: datetime) -> bool:
