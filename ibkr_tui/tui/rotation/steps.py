@@ -14,7 +14,7 @@ from textual.content import Content
 from ibkr_tui.model.rotation import KeyVersion, RotationPhase, RotationStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.rotation.words import CHECKLIST, MANAGED, portal_steps
+from ibkr_tui.tui.rotation.words import CHECKLIST, MANAGED, PRACTICE, portal_steps
 
 DONE, NEXT, LATER = "✓", "▸", "·"
 _COLUMN: Final = 26
@@ -30,6 +30,7 @@ class Scene(msgspec.Struct, frozen=True):
     profile: str
     kind: str
     account: str = ""
+    is_demo: bool = False
     login: str = ""
     """How the core stands with IBKR, in words."""
     login_keys: str = ""
@@ -107,7 +108,7 @@ def _portal(scene: Scene, width: int) -> Iterator[Content]:
     """What to do outside, in its order, and what goes where."""
     found = scene.found
     folder = str(Path(found.upload[0]).parent) if found.upload else found.place
-    steps = portal_steps(clean(scene.account, limit=20), _home(folder))
+    steps = PRACTICE if scene.is_demo else portal_steps(clean(scene.account, limit=20), _home(folder))
     for number, words in enumerate(steps, start=1):
         yield from _hanging(f"      {number}. ", words, width)
 

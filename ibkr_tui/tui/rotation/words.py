@@ -26,6 +26,14 @@ def portal_steps(account: str, folder: str) -> tuple[str, ...]:
     )
 
 
+PRACTICE: Final = (
+    "This is the demo: the portal is `ibkr-tui portal` in another terminal.",
+    "`ibkr-tui portal register PRACTISED --delay 60` uploads these files under that consumer key.",
+    "`ibkr-tui portal token PRACTISED` shows token and secret: enter them here.",
+    "It is refused until a minute has passed, or `ibkr-tui portal activate`.",
+)
+
+
 MANAGED: Final = {
     "environment": (
         "The credentials come from the environment (IBKR_CONSUMER_KEY and its companions). They win over the key "

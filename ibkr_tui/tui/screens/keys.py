@@ -122,6 +122,7 @@ class KeysScreen(Page):
             profile=state.profile,
             kind=state.kind,
             account=state.account_id,
+            is_demo=state.is_demo,
             login=login,
             login_keys=health.keys_id if health is not None else "",
             busy=self.busy,
@@ -294,7 +295,7 @@ class KeysScreen(Page):
         words = f"Switched: {short(done.version)} is in charge, and the core logs in with it.{old}"
         self.say(words)
         if self.app.screen is not self:
-            self.app.notify(words, title="Keys", markup=False, timeout=15)
+            self.app.notify(clean(words, limit=300), title="Keys", markup=False, timeout=15)
 
     def _not_switched(self, error: BrokerError) -> None:
         """The refusal of a test login stands in the status; everything else is said here."""

@@ -78,6 +78,11 @@ async def test_from_start_to_the_switch(on_keys: Any) -> None:
         assert "Switched: 01JC…7Q is in charge" in desk.text
 
 
+async def test_the_demo_says_how_to_practise(on_keys: Any) -> None:
+    async with on_keys(TO_UPLOAD, is_demo=True) as (desk, _):
+        assert "ibkr-tui portal register PRACTISED" in words(desk)
+
+
 async def test_a_held_key_makes_no_keys(on_keys: Any) -> None:
     async with on_keys(IDLE) as (desk, _):
         await desk.press("enter")
