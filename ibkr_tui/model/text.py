@@ -24,7 +24,7 @@ def clean(text: str, *, limit: int = 200, lines: bool = False) -> str:
     """`text` as it may be shown: no control, format, private or unassigned characters, at most `limit` characters.
 
     Line ends and tabs become spaces unless `lines` keeps the line ends. Of more than two combining marks on one
-    character the rest is dropped. A cut is shown by an ellipsis.
+    character the rest is dropped, and so is one on a blank. A cut is shown by an ellipsis.
     """
     out: list[str] = []
     marks = 0
@@ -37,7 +37,7 @@ def clean(text: str, *, limit: int = 200, lines: bool = False) -> str:
         category = unicodedata.category(char)
         if category[0] == "M":
             marks += 1
-            if marks > _MOST_MARKS or not out:
+            if marks > _MOST_MARKS or not out or out[-1].isspace():  # nothing to stand on: it would take what is before
                 continue
         else:
             marks = 0

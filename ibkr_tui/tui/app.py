@@ -26,6 +26,7 @@ from ibkr_tui.tui.action import Scope
 from ibkr_tui.tui.actions import keymap, of_scope
 from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.commands import ActionCommands
+from ibkr_tui.tui.control_guard import ControlGuard
 from ibkr_tui.tui.crash import FramesOnly, frames_only
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Feed
@@ -84,7 +85,8 @@ class TradingApp(FramesOnly):
         self.settings = settings or UiSettings()
         self.clock: Clock = clock or SystemClock()
         self.fresh = FreshKey()
-        self._mask = AccountMask()
+        guards: list[LineFilter] = [ControlGuard()]
+        self._line_guards = [*guards, AccountMask()] if self.settings.mask_account else guards
         self.launcher = launcher
         self.remembered = Remembered(files)
         self.feed = feed or Feed(launcher, self.clock, secrets.token_hex(8))
@@ -151,9 +153,8 @@ class TradingApp(FramesOnly):
         return variables
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every painted line passes: the toolkit's, and the mask of account ids when it is wanted."""
-        found = super().get_line_filters()
-        return [*found, self._mask] if self.settings.mask_account else found
+        """What every painted line passes: the toolkit's, the last guard, and the mask of account ids if wanted."""
+        return [*super().get_line_filters(), *self._line_guards]
 
     def watch_theme(self) -> None:
         self.palette = palette_of(self.get_css_variables())

@@ -39,6 +39,7 @@ def test_combining_floods_are_cut_and_accents_kept() -> None:
     assert clean("e\u0301") == "e\u0301"
     assert len(clean("e" + "\u0301" * 10_000)) == 3
     assert clean("\u0301\u0301x") == "x"
+    assert clean("a \u20ddb\n\u20dd") == "a b"
 
 
 def test_length_is_limited_and_the_cut_is_seen() -> None:
