@@ -20,9 +20,16 @@ STEPS = {
 }
 
 
+def shown(app: Any) -> str:
+    """What stands on the screen, as text."""
+    return "".join(segment.text for strip in app.screen._compositor.render_strips() for segment in strip)
+
+
 @pytest.fixture
 def look(snap_compare: Any, make_app: Any, scene: Any) -> Any:
-    def compare(size: tuple[int, int], found: Any, *keys: str, refusals: Any = (), **options: Any) -> bool:
+    def compare(
+        size: tuple[int, int], found: Any, *keys: str, refusals: Any = (), until: str = "", **options: Any
+    ) -> bool:
         app = make_app(**options)
         core = HandCore(app.feed, found)
         core.refusals = list(refusals)
@@ -39,7 +46,7 @@ def look(snap_compare: Any, make_app: Any, scene: Any) -> Any:
             for key in keys:
                 clock.advance(0.5)
                 await pilot.press(key)
-            while app.key_sets.busy or getattr(app.screen, "_proves", False):
+            while until not in shown(app) or app.key_sets.busy:
                 await pilot.pause()
             clock.advance(12)
             app._frame()
@@ -64,12 +71,14 @@ def test_the_token_form_with_a_refusal(look: Any, size: tuple[int, int]) -> None
         "a new token in the portal",
         details={"field": "access_token_secret"},
     )
-    assert look(size, TO_UPLOAD, "enter", *"sometoken", "enter", *"c2VjcmV0", "enter", refusals=[wrong])
+    assert look(
+        size, TO_UPLOAD, "enter", *"sometoken", "enter", *"c2VjcmV0", "enter", refusals=[wrong], until="TOKEN_INVALID"
+    )
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_trying_on_after_a_refusal(look: Any, size: tuple[int, int]) -> None:
-    assert look(size, TO_PROVE, "k", refusals=[refused("IBKR_CONSUMER_REVOKED")])
+    assert look(size, TO_PROVE, "k", refusals=[refused("IBKR_CONSUMER_REVOKED")], until="tried 1×")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -78,12 +87,12 @@ def test_blocked_by_an_order(look: Any, size: tuple[int, int]) -> None:
         "ROTATION_BLOCKED",
         "the new keys work; they are switched when these orders are settled: BUY 200 MSFT (unknown)",
     )
-    assert look(size, TO_PROVE, "enter", refusals=[busy])
+    assert look(size, TO_PROVE, "enter", refusals=[busy], until="ROTATION_BLOCKED")
 
 
 def test_live(look: Any) -> None:
-    assert look((80, 24), TO_PROVE, "enter", kind="live")
+    assert look((80, 24), TO_PROVE, "enter", until="Type live", kind="live")
 
 
 def test_copying(look: Any) -> None:
-    assert look((80, 24), TO_UPLOAD, "c")
+    assert look((80, 24), TO_UPLOAD, "c", until="dhparam  3")
