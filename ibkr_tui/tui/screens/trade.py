@@ -56,7 +56,7 @@ class TradeScreen(OrderPage):
     def on_mount(self) -> None:
         self.follow()
         self.blotter.rearrange()
-        self.call_after_refresh(self.ticket.focus_first)
+        self.blotter.focus()  # not the quantity: whoever goes from page to page by number must not write one
 
     @property
     def help_pane(self) -> str:

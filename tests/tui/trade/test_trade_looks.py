@@ -46,6 +46,7 @@ def look(snap_compare: Any, make_app: Any, core: Any) -> Callable[..., bool]:
             pilot.app._frame()
             await desk.press("3")
             await desk.until(lambda: pilot.app.trade.ticket.instrument is not None)
+            await desk.press("b")
             await before(desk)
             await pilot.pause()
             for field in pilot.app.screen.query(Input):

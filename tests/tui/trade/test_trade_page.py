@@ -27,6 +27,8 @@ async def trade(desk: Any, core: Any) -> TicketPanel:
     page = desk.app.screen
     assert isinstance(page, TradeScreen)
     await desk.until(lambda: page.ticket.instrument is not None, "the instrument")
+    assert desk.app.focused is page.blotter, "a number goes to a page, not into the ticket"
+    await desk.press("b")
     await desk.until(lambda: desk.app.focused is page.ticket.query_one("#qty"), "the first field")
     return page.ticket
 
