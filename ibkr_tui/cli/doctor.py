@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from ibkr_tui.cli.output import Exit, emit, show, tell
-from ibkr_tui.cli.running import run_command
+from ibkr_tui.cli.running import guard, run_command
 from ibkr_tui.cli.selection import Selection
 from ibkr_tui.model.errors import BrokerError
 
@@ -22,13 +22,23 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--smoke", is_flag=True, help="Then trade one share and a bracket on paper, and clear up; refuses live.")
+@click.option("--live", is_flag=True, help="Instead: what stands before live orders, and what a person must check.")
+@click.option("--runbook", is_flag=True, help="With --live: the way from paper to live, and what to do in an incident.")
 @click.pass_obj
-def doctor(selection: Selection, as_json: bool, smoke: bool) -> None:
+def doctor(selection: Selection, as_json: bool, smoke: bool, live: bool, runbook: bool) -> None:
     """Walk from the configuration to the account, and name the first thing that is broken, with its remedy.
 
     Logs in by itself only when no core serves the profile, takes no session from anybody, and logs out again. Exits 0
     when every step is in order, else 1.
     """
+    if live:
+        from ibkr_tui.cli.live import tell_gate, tell_runbook
+
+        if smoke:
+            raise click.UsageError("--smoke trades on paper; --live only looks")
+        guard(lambda: tell_runbook() if runbook else tell_gate(selection, as_json=as_json), json_errors=as_json)
+    if runbook:
+        raise click.UsageError("--runbook goes with --live")
     run_command(lambda: examine(selection, as_json, smoke), json_errors=as_json)
 
 

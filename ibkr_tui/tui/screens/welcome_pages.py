@@ -122,8 +122,8 @@ A refusal names the rule and what you can do.
 
 # Paper and live can't be confused
 The environment stands first on the top line, in its own colour, at every width. The account is pinned: paper
-profiles take paper accounts only. A live profile reads and shows; it refuses every order, because the gate for
-live trading does not exist yet.
+profiles take paper accounts only. A live profile reads and shows; it refuses every order until the live gate
+is open: two flags, a risk policy, and a checklist of yours.
 
 # Keys stay where they are
 Secrets are read from files only you can read. They are never in a log, on the screen or in a crash report."""
