@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ibkr_tui.core.dispatch import Caller, Dispatcher
+from ibkr_tui.core.dispatch import Dispatcher
 from ibkr_tui.core.feed import Feed
-from ibkr_tui.core.guards import GuardDesk
 from ibkr_tui.core.health import HealthBoard
 from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
@@ -31,23 +29,8 @@ from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.market.tape import Tape
 from ibkr_tui.core.operations.catalogue import operations
-from ibkr_tui.core.orders.amend import Amender
-from ibkr_tui.core.orders.approvals import Approvals
-from ibkr_tui.core.orders.cancel import Canceller
-from ibkr_tui.core.orders.closing import Closer
-from ibkr_tui.core.orders.conversation import Conversation
-from ibkr_tui.core.orders.facts import FactsDesk
-from ibkr_tui.core.orders.gate import Gate
-from ibkr_tui.core.orders.lifecycle import OrderBook
-from ibkr_tui.core.orders.limits import LimitsInForce
-from ibkr_tui.core.orders.preview import Previewer
-from ibkr_tui.core.orders.questions import QuestionDesk
+from ibkr_tui.core.order_room import OrderRoom
 from ibkr_tui.core.orders.recall import open_journal
-from ibkr_tui.core.orders.reconcile import Reconciler
-from ibkr_tui.core.orders.recorder import Recorder
-from ibkr_tui.core.orders.resolve import Resolver
-from ibkr_tui.core.orders.submit import Submitter
-from ibkr_tui.core.orders.sweep import Sweeper
 from ibkr_tui.core.portfolio.performance import Reports
 from ibkr_tui.core.portfolio.pnl import PnlBoard
 from ibkr_tui.core.portfolio.portfolio import Portfolio
@@ -69,7 +52,6 @@ from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.log import Log
-from ibkr_tui.model.orders import Order
 from ibkr_tui.model.quotes import Quote
 from ibkr_tui.model.table import Table
 
@@ -161,104 +143,22 @@ class Broker:
         self.pnl = PnlBoard(self.tables["pnl"], profile.account_id, clock)
 
     def _wire_orders(self, journal: Journal) -> None:
-        profile, clock, account = self.profile, self.clock, self.profile.account_id
         self.journal = journal
-        journal.on_rows, journal.on_failure = self._audited, self._trip
-        self.recorder = Recorder(journal, self.logs["events"], self.logs["fills"], account, clock)
-        self.recorder.keep(lambda coid: self.book.find(coid) is not None)
-        self.recorder.on_fill = lambda fill: self.portfolio.filled()
-        self.book = OrderBook(self.tables["orders"], account, clock, self.recorder.changed, self._alarm)
-        self.book.on_naked, self.book.on_restated = self.recorder.naked, self.recorder.restated
-        self.desk = QuestionDesk(self.tables["questions"], profile.safety, clock)
-        conversation = Conversation(self.endpoints, self.desk, self.quiet)
-        self.operator = profile.safety.ext_operator or account
-        self.reconciler = Reconciler(reads=self.reads, book=self.book, recorder=self.recorder, clock=clock)
-        self.limits = LimitsInForce(profile.limits)
-        self.facts = FactsDesk(
-            profile=profile,
+        journal.on_rows = self._audited
+        self.orders = OrderRoom(
+            profile=self.profile,
+            tables=self.tables,
+            logs=self.logs,
+            journal=journal,
+            calls=self.endpoints,
+            quiet=self.quiet,
             portfolio=self.portfolio,
-            positions=self.tables["positions"],
-            quotes=self.tables["quotes"],
             board=self.board,
-            book=self.book,
             known=self.contracts.known,
-            reads=self.reads,
-            clock=clock,
-            limits=lambda: self.limits.now,
-        )
-        self.approvals = Approvals(clock, profile.safety.approval_expires_s)
-        self.gate = Gate(
-            profile=profile,
-            read_facts=self.facts.gather,
             switch=self.switch,
             live=self.live,
-            journal=journal,
-            book=self.book,
-            limits=self.limits,
-            approvals=self.approvals,
-            clock=clock,
-            on_journal_failure=self._trip,
-        )
-        self.canceller = Canceller(
-            account=account,
-            calls=self.endpoints,
-            book=self.book,
-            desk=self.desk,
-            recorder=self.recorder,
-            look=self.reconciler.look,
-            operator=self.operator,
-        )
-        self.submitter = Submitter(
-            account=account,
-            calls=self.endpoints,
-            journal=journal,
-            book=self.book,
-            recorder=self.recorder,
-            conversation=conversation,
-            gate=self.gate,
-            identify=self.reconciler.look_at,
-            cancel=self.canceller.cancel,
-            clock=clock,
-            instance=secrets.token_hex(8),
-        )
-        self.amender = Amender(
-            account=account,
-            calls=self.endpoints,
-            journal=journal,
-            book=self.book,
-            recorder=self.recorder,
-            conversation=conversation,
-            gate=self.gate,
-            lock=self.submitter.lock,
-            look=self.reconciler.look,
-        )
-        self.sweeper = Sweeper(self.book, self.canceller, self.reconciler.read_orders, self.quiet)
-        self.closer = Closer(
-            account=account,
-            positions=self.portfolio.read_positions,
-            book=self.book,
-            sweeper=self.sweeper,
-            send=self.submitter.send_one,
-            clock=clock,
-            operator=self.operator,
-        )
-        self.previewer = Previewer(gate=self.gate, approvals=self.approvals, reads=self.reads, limits=self.limits)
-        self.guards = GuardDesk(
-            table=self.tables["guards"],
-            profile=profile.name,
-            switch=self.switch,
-            limits=self.limits,
-            journal=journal,
-            recorder=self.recorder,
-            clock=clock,
-            sweep=self._cancel_on_kill if profile.safety.cancel_on_kill else None,
-        )
-        self.resolver = Resolver(
-            book=self.book,
-            recorder=self.recorder,
-            canceller=self.canceller,
-            looked=self.reconciler.looked,
-            clock=clock,
+            alarm=self._alarm,
+            clock=self.clock,
         )
 
     def _wire_alerts(self, state_dir: Path) -> None:
@@ -268,7 +168,7 @@ class Broker:
             subscriptions=self.subscriptions,
             file=AlertFile(state_dir),
             find=self.contracts.glimpse,
-            tell=lambda text, severity, code: self.recorder.say(text, severity, code=code),
+            tell=lambda text, severity, code: self.orders.recorder.say(text, severity, code=code),
             may_ask=lambda: self.session.is_ready,
             clock=self.clock,
         )
@@ -281,10 +181,10 @@ class Broker:
             subscriptions=self.subscriptions,
             depth=self.depth_board,
             depth_subscriptions=self.depth,
-            book=self.book,
-            reconciler=self.reconciler,
+            book=self.orders.book,
+            reconciler=self.orders.reconciler,
             pnl=self.pnl,
-            tell=self.recorder.say,
+            tell=self.orders.recorder.say,
         )
         self.stream = Stream(self.authenticator, self.session.session_cookie, self.clock, self.feed)
         self.health = HealthBoard(
@@ -313,11 +213,11 @@ class Broker:
     @property
     def open_intents(self) -> int:
         """Orders whose fate is not proven, those being sent included."""
-        return max(self.book.unproven, len(self._placing))
+        return max(self.orders.book.unproven, len(self._placing))
 
     async def run(self) -> None:
         """Serve until `stop`. A part that fails is told of and restarted; the core stays up."""
-        await open_journal(self.journal, self.recorder, self.book, self.profile.account_id)
+        await open_journal(self.journal, self.orders.recorder, self.orders.book, self.profile.account_id)
         self.alerts.load()
         try:
             async with asyncio.TaskGroup() as group:
@@ -328,14 +228,14 @@ class Broker:
                 await self._stopped.wait()
                 await _end(parts)
         finally:
-            await self.recorder.drain()
+            await self.orders.recorder.drain()
             await self.journal.close()
             await self.transport.aclose()
 
     async def stop(self) -> None:
         """End in an orderly way: no new orders, a moment for those under way, then log out."""
         self._refusing = True
-        self.desk.interrupt("the core stops")
+        self.orders.desk.interrupt("the core stops")
         if self._placing:
             await asyncio.wait(self._placing, timeout=STOP_WITHIN)
         for task in self._placing:
@@ -347,7 +247,7 @@ class Broker:
 
     def face_left(self, face_id: str) -> None:
         """That face's last connection ended: nobody there can answer a question."""
-        self.desk.face_left(face_id)
+        self.orders.desk.face_left(face_id)
         self.looks.leave(face_id)
 
     def check_open(self) -> None:
@@ -361,20 +261,8 @@ class Broker:
         if problem is not None:
             raise problem
 
-    async def placed(self, work: Callable[[], Awaitable[Order]]) -> Order:
-        """Run an order's placing to its end, whatever becomes of the caller. Raises what it raises."""
-        self.check_open()
-
-        async def place() -> Order:
-            return await work()
-
-        task = asyncio.create_task(place(), name="place order")
-        self._placing.add(task)
-        task.add_done_callback(self._place_ended)
-        return await asyncio.shield(task)
-
-    async def outlives(self, work: Callable[[], Awaitable[T]], name: str) -> T:
-        """As `placed`, for what is more than one order."""
+    async def outlives(self, work: Callable[[], Awaitable[T]], name: str = "place order") -> T:
+        """Run what places or cancels orders to its end, whatever becomes of the caller. Raises what it raises."""
         self.check_open()
 
         async def run() -> T:
@@ -396,16 +284,16 @@ class Broker:
 
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
-            "recorder": self.recorder.run,
+            "recorder": self.orders.recorder.run,
             "audit anchors": self.journal.keep_anchored,
             "session": self.session.run,
             "portfolio": self._after_login(self.portfolio.run, self.session.readable),
-            "orders": self._after_login(self.reconciler.run),
+            "orders": self._after_login(self.orders.reconciler.run),
             "market hours": self._after_login(self.market.run),
-            "cancels on sight": self.resolver.run,
+            "cancels on sight": self.orders.resolver.run,
             "subscriptions": self._tend,
             "alerts": self.alerts.run,
-            "guards": self.guards.run,
+            "guards": self.orders.guards.run,
             "health": self.health.run,
             "status check": self.status_check.run,
         }
@@ -446,12 +334,6 @@ class Broker:
         for row in rows:
             self.logs["audit"].append(row)
 
-    def _trip(self, why: str) -> None:
-        self.guards.trip(why)
-
-    async def _cancel_on_kill(self) -> None:
-        await self.sweeper.cancel_all(Caller("kill switch"))
-
     def _send(self, text: str) -> bool:
         return self.stream.send(text)
 
@@ -461,15 +343,15 @@ class Broker:
             self.endpoints.session_opened()
             self.portfolio.new_session()
             self.stream.reconnect()
-            self.reconciler.look_everywhere()
+            self.orders.reconciler.look_everywhere()
         self.health.show()
 
     def _alarm(self, text: str, order_key: str) -> None:
         log.error("%s", text)
-        self.recorder.say(text, Severity.ERROR, order_key=order_key)
+        self.orders.recorder.say(text, Severity.ERROR, order_key=order_key)
 
     def _fault(self, text: str) -> None:
-        self.recorder.say(text, Severity.ERROR, code="INTERNAL")
+        self.orders.recorder.say(text, Severity.ERROR, code="INTERNAL")
 
 
 async def _end(parts: Iterable[asyncio.Task[None]]) -> None:

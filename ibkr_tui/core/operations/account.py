@@ -90,7 +90,7 @@ class AccountHandlers:
             )
         await self._first.ready()
         conid = (await self._first.instrument(which)).conid if is_one else None
-        rows = await self._broker.reconciler.trades(min(arguments.days, MOST_DAYS))
+        rows = await self._broker.orders.reconciler.trades(min(arguments.days, MOST_DAYS))
         fills = [fill for row in rows if (fill := fill_row(row)) is not None]
         mine = [fill for fill in fills if fill.account in {"", self._broker.profile.account_id}]
         found = [fill for fill in mine if conid in {None, fill.conid}]

@@ -88,23 +88,23 @@ class GuardHandlers:
 
     async def approve_order(self, arguments: ApproveOrder, caller: Caller) -> Approval:
         broker = self._broker
-        digest = broker.approvals.digest(arguments.preview_id)
+        digest = broker.orders.approvals.digest(arguments.preview_id)
         facts = {"request_hash": digest, "preview_id": arguments.preview_id, "face": caller.face}
         await broker.journal.note("approved", facts, account=broker.profile.account_id)
-        return broker.approvals.approve(arguments.preview_id)
+        return broker.orders.approvals.approve(arguments.preview_id)
 
     async def set_kill_switch(self, arguments: SetKillSwitch, caller: Caller) -> Guards:
         reason = clean(arguments.reason, limit=200)
-        return await self._broker.guards.set(arguments.on, reason, clean(caller.face, limit=40))
+        return await self._broker.orders.guards.set(arguments.on, reason, clean(caller.face, limit=40))
 
     async def tighten_limits(self, arguments: TightenLimits, caller: Caller) -> Guards:
-        return await self._broker.guards.tighten(arguments.changes(), clean(caller.face, limit=40))
+        return await self._broker.orders.guards.tighten(arguments.changes(), clean(caller.face, limit=40))
 
     async def cancel_all_orders(self, arguments: CancelAllOrders, caller: Caller) -> SweepResult:
         wanted = arguments
-        if all(order.state.is_done for order in self._broker.book):
+        if all(order.state.is_done for order in self._broker.orders.book):
             await self._first.ready()
-        work = self._broker.sweeper.cancel_all
+        work = self._broker.orders.sweeper.cancel_all
         return await self._broker.outlives(
             lambda: work(caller, conid=wanted.conid, symbol=wanted.symbol.strip(), side=wanted.side), "cancel all"
         )
@@ -112,13 +112,13 @@ class GuardHandlers:
     async def close_position(self, arguments: ClosePosition, caller: Caller) -> Order:
         how = arguments.how(caller)
         instrument = await self._held(arguments.symbol, arguments.conid, how, caller)
-        work = self._broker.closer.close
+        work = self._broker.orders.closer.close
         return await self._broker.outlives(lambda: work(instrument, how, caller, arguments.approval), "close position")
 
     async def reverse_position(self, arguments: ReversePosition, caller: Caller) -> Order:
         how = arguments.how(caller)
         instrument = await self._held(arguments.symbol, arguments.conid, how, caller)
-        work = self._broker.closer.reverse
+        work = self._broker.orders.closer.reverse
         return await self._broker.outlives(
             lambda: work(instrument, how, caller, arguments.approval), "reverse position"
         )
@@ -136,7 +136,7 @@ class GuardHandlers:
 
     async def _close_all(self, caller: Caller) -> ClosedAll:
         """Orders first, so that no exit meets a closing order; then position by position, each outcome told."""
-        swept = await self._broker.sweeper.cancel_all(caller)
+        swept = await self._broker.orders.sweeper.cancel_all(caller)
         closed = [await self._close_one(position, caller) for position in await self._positions() if position.qty]
         sent = sum(1 for one in closed if one.order is not None)
         return ClosedAll(sent, len(closed) - sent, swept.orders, tuple(closed))
@@ -151,17 +151,17 @@ class GuardHandlers:
             await self._first.quoted(instrument, needed=True)
             how = CloseHow(manual=caller.interactive)
             approval = self._approved(position, instrument, how)
-            return told(await self._broker.closer.close(instrument, how, caller, approval))
+            return told(await self._broker.orders.closer.close(instrument, how, caller, approval))
         except BrokerError as error:
             return told(error=error)
 
     def _approved(self, position: Position, instrument: Instrument, how: CloseHow) -> str:
         """The word that was typed approves each of the closing orders, as they are now."""
         broker = self._broker
-        if not broker.gate.needs_approval:
+        if not broker.orders.gate.needs_approval:
             return ""
-        preview_id, _ = broker.approvals.previewed(broker.closer.proposal(position, instrument, how))
-        return broker.approvals.approve(preview_id).approval
+        preview_id, _ = broker.orders.approvals.previewed(broker.orders.closer.proposal(position, instrument, how))
+        return broker.orders.approvals.approve(preview_id).approval
 
     async def _held(self, symbol: str, conid: int | None, how: CloseHow, caller: Caller) -> Instrument:
         """The instrument of the position that is meant, with a quote if its closing takes one."""
@@ -191,7 +191,7 @@ class GuardHandlers:
         broker = self._broker
         broker.live.check_orders()
         broker.check_open()
-        broker.desk.face_came(caller.face_id)
+        broker.orders.desk.face_came(caller.face_id)
         await self._first.ready()
         broker.check_clock()
         await self._first.holdings()

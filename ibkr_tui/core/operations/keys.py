@@ -116,7 +116,7 @@ class KeyHandlers:
 
     def _on_their_way(self) -> list[str]:
         """Orders whose answer is still to come: it must be asked for with the keys that sent them."""
-        orders = [order for order in self._broker.book if order.state in _ON_THEIR_WAY]
+        orders = [order for order in self._broker.orders.book if order.state in _ON_THEIR_WAY]
         return [f"{order.side.upper()} {order.qty.normalize():f} {order.symbol} ({order.state})" for order in orders]
 
     def _check_name(self, typed: str) -> None:

@@ -70,7 +70,9 @@ class LiveHandlers:
         face = clean(caller.face, limit=40)
         await broker.journal.note("live_acknowledged", {"item": str(item), "face": face},
                                   account=broker.profile.account_id)  # fmt: skip
-        broker.recorder.say(f"live trading: {item.value.replace('_', ' ')}, acknowledged in the {face}")
+        broker.orders.recorder.say(f"live trading: {item.value.replace('_', ' ')}, acknowledged in the {face}")
         if found.is_open and not before:
-            broker.recorder.say("LIVE TRADING is open: orders of this profile go to the market", Severity.WARNING)
+            broker.orders.recorder.say(
+                "LIVE TRADING is open: orders of this profile go to the market", Severity.WARNING
+            )
         return found

@@ -86,14 +86,14 @@ class OrderHandlers:
 
     async def get_open_orders(self, arguments: Nothing, caller: Caller) -> list[Order]:
         await self._first.ready()
-        await self._broker.reconciler.first_read(FIRST_ORDERS_WITHIN)
-        return [order for order in self._broker.book if not order.state.is_done]
+        await self._broker.orders.reconciler.first_read(FIRST_ORDERS_WITHIN)
+        return [order for order in self._broker.orders.book if not order.state.is_done]
 
     async def get_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult:
         found = self._find(arguments.name)
         if found is None and arguments.name:
             await self._first.ready()
-            await self._broker.reconciler.first_read(FIRST_ORDERS_WITHIN)
+            await self._broker.orders.reconciler.first_read(FIRST_ORDERS_WITHIN)
             found = self._find(arguments.name)
         if found is None:
             raise BrokerError("ORDER_NOT_FOUND", "there is no such order among today's")
@@ -104,8 +104,8 @@ class OrderHandlers:
         await self._prepare(caller)
         proposal = await self._build.simple(arguments, caller)
         await self._first.holdings()
-        send = self._broker.submitter.send_one
-        return await self._broker.placed(lambda: send(proposal, caller, arguments.approval))
+        send = self._broker.orders.submitter.send_one
+        return await self._broker.outlives(lambda: send(proposal, caller, arguments.approval))
 
     async def place_bracket_order(self, arguments: PlaceBracketOrder, caller: Caller) -> GroupResult:
         arguments.prices()
@@ -126,14 +126,16 @@ class OrderHandlers:
         await self._prepare(caller)
         await self._first.holdings()
         proposal, order = await self._build.amendment(arguments, caller)
-        amend, leg = self._broker.amender.amend, proposal.legs[0]
-        known = self._broker.book.ticket(order.key)
+        amend, leg = self._broker.orders.amender.amend, proposal.legs[0]
+        known = self._broker.orders.book.ticket(order.key)
         changes = {
             name: getattr(leg.ticket, name)
             for name in leg.ticket.__struct_fields__
             if name != "conid" and getattr(leg.ticket, name) != getattr(known, name)
         }
-        return await self._broker.placed(lambda: amend(order.key, changes, leg.instrument, caller, arguments.approval))
+        return await self._broker.outlives(
+            lambda: amend(order.key, changes, leg.instrument, caller, arguments.approval)
+        )
 
     async def cancel_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult:
         name = arguments.name
@@ -141,30 +143,30 @@ class OrderHandlers:
             raise BrokerError("ORDER_NOT_FOUND", "name the order to cancel: order_id, coid or group_id")
         if self._find(name) is None:
             await self._first.ready()
-            await self._broker.reconciler.read_orders()
-        if not self._broker.book.group(name):
-            return await self._broker.placed(lambda: self._broker.canceller.cancel(name, caller))
-        cancel = self._broker.canceller.cancel_group
+            await self._broker.orders.reconciler.read_orders()
+        if not self._broker.orders.book.group(name):
+            return await self._broker.outlives(lambda: self._broker.orders.canceller.cancel(name, caller))
+        cancel = self._broker.orders.canceller.cancel_group
         return _group(name, await self._broker.outlives(lambda: cancel(name, caller), "cancel group"))
 
     async def resolve_order(self, arguments: ResolveOrder, caller: Caller) -> Order | GroupResult:
-        work, broker, name = self._broker.resolver.resolve, self._broker, arguments.name
-        legs = broker.book.group(name)
+        work, broker, name = self._broker.orders.resolver.resolve, self._broker, arguments.name
+        legs = broker.orders.book.group(name)
         if not legs:
-            return await broker.placed(lambda: work(name, arguments.verdict, arguments.confirm, caller))
+            return await broker.outlives(lambda: work(name, arguments.verdict, arguments.confirm, caller))
         for leg in [leg for leg in legs if leg.state is OrderState.UNKNOWN] or legs[:1]:
-            await broker.placed(lambda leg=leg: work(leg.key, arguments.verdict, arguments.confirm, caller))  # type: ignore[misc]
-        return _group(name, broker.book.group(name))
+            await broker.outlives(lambda leg=leg: work(leg.key, arguments.verdict, arguments.confirm, caller))  # type: ignore[misc]
+        return _group(name, broker.orders.book.group(name))
 
     async def answer_question(self, arguments: AnswerQuestion, caller: Caller) -> dict[str, Any]:
-        question = self._broker.desk.answer(arguments.question_id, arguments.confirmed, caller)
+        question = self._broker.orders.desk.answer(arguments.question_id, arguments.confirmed, caller)
         return {"question_id": question.id, "confirmed": arguments.confirmed, "order_key": question.order_key}
 
     async def _prepare(self, caller: Caller) -> None:
         broker = self._broker
         broker.live.check_orders()
         broker.check_open()
-        broker.desk.face_came(caller.face_id)
+        broker.orders.desk.face_came(caller.face_id)
         await self._first.ready()
         broker.check_clock()
 
@@ -172,14 +174,14 @@ class OrderHandlers:
         self, proposal: Proposal, caller: Caller, approval: str, *, sequential: bool = False
     ) -> GroupResult:
         await self._first.holdings()
-        send = self._broker.submitter.send_group
+        send = self._broker.orders.submitter.send_group
         return await self._broker.outlives(
             lambda: send(proposal, caller, approval, sequential=sequential), f"place {proposal.kind}"
         )
 
     def _find(self, name: str) -> Order | GroupResult | None:
-        legs = self._broker.book.group(name)
-        return _group(name, legs) if legs else self._broker.book.find(name) if name else None
+        legs = self._broker.orders.book.group(name)
+        return _group(name, legs) if legs else self._broker.orders.book.find(name) if name else None
 
 
 def _group(group_id: str, legs: list[Order]) -> GroupResult:

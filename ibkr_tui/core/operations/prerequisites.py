@@ -41,7 +41,7 @@ class Prerequisites:
 
     async def holdings(self) -> None:
         """What works and what is held counts in the risk of an order: both have been read once before it is judged."""
-        await self._broker.reconciler.first_read(FIRST_ORDERS_WITHIN)
+        await self._broker.orders.reconciler.first_read(FIRST_ORDERS_WITHIN)
         await self._broker.portfolio.first_positions(FIRST_ORDERS_WITHIN)
 
     async def instrument(self, which: WhichInstrument) -> Instrument:

@@ -53,21 +53,21 @@ class PreviewHandlers:
         await self._first.ready()
         proposal = await self._proposal(arguments, caller)
         await self._first.holdings()
-        return await self._broker.previewer.preview(proposal)
+        return await self._broker.orders.previewer.preview(proposal)
 
     async def _proposal(self, arguments: PreviewOrder, caller: Caller) -> Proposal:
         """What the operation of that kind would send, built as it builds it."""
         given = arguments.given()
         if arguments.kind == "close":
             close = _read(ClosePosition, given, "close_position")
-            how, closer = close.how(caller), self._broker.closer
+            how, closer = close.how(caller), self._broker.orders.closer
             instrument = await self._guards.held_instrument(close.symbol, close.conid)
             await self._first.quoted(instrument, needed=how.limit_price is None)
             held = await closer.held(instrument.conid, instrument.description)
             return closer.proposal(held, instrument, how)
         if arguments.kind == "reverse":
             turn = _read(ReversePosition, given, "reverse_position")
-            how, closer = turn.how(caller), self._broker.closer
+            how, closer = turn.how(caller), self._broker.orders.closer
             instrument = await self._guards.held_instrument(turn.symbol, turn.conid)
             await self._first.quoted(instrument, needed=how.limit_price is None)
             held = await closer.held(instrument.conid, instrument.description)

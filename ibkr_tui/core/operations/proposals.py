@@ -80,7 +80,7 @@ class Proposals:
 
     async def amendment(self, arguments: AmendOrder, caller: Caller) -> tuple[Proposal, Order]:
         """An order as it would be said again, and as it is."""
-        amender = self._broker.amender
+        amender = self._broker.orders.amender
         order = amender.order(arguments.name)
         for field, said, known in (
             ("side", arguments.side, order.side),
@@ -136,14 +136,14 @@ class Proposals:
         if instrument.sec_type in FUTURES:
             if ticket.manual_indicator is None:
                 changes["manual_indicator"] = caller.interactive
-            changes["ext_operator"] = ticket.ext_operator or self._broker.operator
+            changes["ext_operator"] = ticket.ext_operator or self._broker.orders.operator
         if ticket.order_type is OrderType.TRAIL_LIMIT and ticket.stop_price is None:
             changes["stop_price"] = self._begins(ticket, instrument)
         return msgspec.structs.replace(ticket, **changes)
 
     def _begins(self, ticket: OrderTicket, instrument: Instrument) -> Decimal:
         """The stop that a trailing stop-limit order begins with: its distance from the market."""
-        quote = self._broker.facts.quote(instrument.conid)
+        quote = self._broker.orders.facts.quote(instrument.conid)
         side = None if quote is None else quote.bid if ticket.side is Side.SELL else quote.ask
         price = side or (quote.last if quote else None)
         if price is None or ticket.trail is None:

@@ -38,12 +38,12 @@ class Desk:
         return caught.value
 
     def state(self, coid: str) -> OrderState | None:
-        order = self.broker.book.find(coid)
+        order = self.broker.orders.book.find(coid)
         return order.state if order else None
 
     async def kinds(self, coid: str) -> list[str]:
         """The audit of one order."""
-        await self.broker.recorder.settled()
+        await self.broker.orders.recorder.settled()
         sql = "SELECT kind FROM audit WHERE coid = ? ORDER BY seq"
         rows = await self.broker.journal._database.run(lambda c: c.execute(sql, (coid,)).fetchall())
         return [kind for (kind,) in rows]
@@ -54,7 +54,7 @@ class Desk:
 
     async def settle(self, until: Callable[..., Any]) -> None:
         """Cancel what the test left working."""
-        for order in list(self.broker.book):
+        for order in list(self.broker.orders.book):
             if not order.key.startswith("ib:") and not order.state.is_done and order.order_id:
                 await self.call("cancel_order", coid=order.coid)
                 await until(lambda coid=order.coid: self.state(coid) is OrderState.CANCELLED)

@@ -28,7 +28,7 @@ async def test_a_core_that_died_with_an_open_intent_finds_its_order(
         await first.call("get_account")
         order = await first.call("place_order", **APPLE)
         await until(lambda: first.state(order.coid) is OrderState.WORKING)
-        await first.broker.recorder.settled()
+        await first.broker.orders.recorder.settled()
         # As kill -9 between the commit and the answer leaves it.
         await first.broker.journal._database.run(
             lambda c: c.execute("UPDATE intents SET state = 'sending', order_id = ''").rowcount
@@ -36,7 +36,7 @@ async def test_a_core_that_died_with_an_open_intent_finds_its_order(
     async with running(simulator, tmp_path) as again:
         assert again.state(order.coid) in {None, OrderState.UNKNOWN}
         await until(lambda: again.state(order.coid) is OrderState.WORKING, 20.0)
-        found = again.broker.book.find(order.coid)
+        found = again.broker.orders.book.find(order.coid)
         assert found is not None
         assert found.order_id == order.order_id
         assert "working" in await again.kinds(order.coid)

@@ -22,7 +22,7 @@ Until = Callable[..., Awaitable[None]]
 
 async def settle(desk: Any, until: Until, group_id: str) -> None:
     await desk.call("cancel_order", group_id=group_id)
-    await until(lambda: all(order.state.is_done for order in desk.broker.book.group(group_id)), 15.0)
+    await until(lambda: all(order.state.is_done for order in desk.broker.orders.book.group(group_id)), 15.0)
 
 
 async def answered(desk: Any, operation: str, **arguments: Any) -> Any:
@@ -41,14 +41,14 @@ async def test_a_bracket_is_three_orders_that_hang_together(desk: Any, until: Un
     result = await answered(desk, "place_bracket_order", **BRACKET)
     assert [leg.role for leg in result.orders] == [Role.ENTRY, Role.STOP, Role.TARGET]
     assert all(leg.order_id for leg in result.orders)
-    legs = desk.broker.book.group(result.group_id)
+    legs = desk.broker.orders.book.group(result.group_id)
     assert {leg.parent_id for leg in legs[1:]} == {legs[0].order_id}
     moved = await answered(desk, "amend_order", order_id=legs[1].order_id, stop_price="185.5")
     assert str(moved.stop_price) == "185.5"
     rows = {str(row["orderId"]): row for row in (await simulator.state())["orders"]}
     assert float(rows[legs[1].order_id].get("auxPrice") or rows[legs[1].order_id]["price"]) == 185.5
     smaller = await answered(desk, "amend_order", order_id=legs[0].order_id, qty="2")
-    assert {str(leg.qty) for leg in desk.broker.book.group(result.group_id)} == {"2"} == {str(smaller.qty)}
+    assert {str(leg.qty) for leg in desk.broker.orders.book.group(result.group_id)} == {"2"} == {str(smaller.qty)}
     await settle(desk, until, result.group_id)
 
 
@@ -62,7 +62,7 @@ async def test_an_oco_and_an_oto(desk: Any, until: Until) -> None:
     for sequential in (False, True):
         oto = await answered(desk, "place_oto_order", trigger=entry, child=target, sequential=sequential)
         assert [leg.role for leg in oto.orders] == [Role.TRIGGER, Role.CHILD]
-        assert desk.broker.book.group(oto.group_id)[1].parent_id == oto.orders[0].order_id
+        assert desk.broker.orders.book.group(oto.group_id)[1].parent_id == oto.orders[0].order_id
         await settle(desk, until, oto.group_id)
 
 
@@ -130,8 +130,8 @@ async def test_a_group_of_unknown_fate_is_found_leg_by_leg(desk: Any, until: Unt
         await desk.call("place_bracket_order", **BRACKET)
     assert caught.value.code == "IBKR_ORDER_UNKNOWN"
     group_id = caught.value.details["group_id"]
-    desk.broker.reconciler.look()
-    await until(lambda: all(leg.state is OrderState.WORKING for leg in desk.broker.book.group(group_id)), 25.0)
+    desk.broker.orders.reconciler.look()
+    await until(lambda: all(leg.state is OrderState.WORKING for leg in desk.broker.orders.book.group(group_id)), 25.0)
     await simulator.control("ws", {"do": "resume"})
     assert len((await simulator.state())["orders_received"]) == received + 1, "sent once"
     await settle(desk, until, group_id)

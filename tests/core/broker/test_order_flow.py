@@ -48,7 +48,7 @@ async def test_a_read_that_waits_its_turn_voids_no_question(desk: Any, until: Un
     pacing, clock = desk.broker.transport.pacing, desk.broker.clock
     gate = pacing._gates["/iserver/account/orders"]
     gate._not_before = clock.monotonic() + 1.0
-    reading = asyncio.create_task(desk.broker.reconciler.read_orders())
+    reading = asyncio.create_task(desk.broker.orders.reconciler.read_orders())
     placing = asyncio.create_task(desk.call("place_order", **ASKED))
     questions = desk.broker.tables["questions"]
     await until(lambda: len(questions))
@@ -81,10 +81,10 @@ async def test_a_question_whose_face_left_is_declined(desk: Any, until: Until) -
 
 async def test_an_order_outlives_its_caller(desk: Any, until: Until, simulator: Any) -> None:
     await simulator.control("faults", {"method": "POST", "path": "/orders$", "do": "delay", "seconds": 0.3})
-    known = {order.key for order in desk.broker.book}
+    known = {order.key for order in desk.broker.orders.book}
     placing = asyncio.create_task(desk.call("place_order", **APPLE))
-    await until(lambda: {order.key for order in desk.broker.book} - known)
-    (coid,) = {order.key for order in desk.broker.book} - known
+    await until(lambda: {order.key for order in desk.broker.orders.book} - known)
+    (coid,) = {order.key for order in desk.broker.orders.book} - known
     assert desk.broker.open_intents == 1
     placing.cancel()
     await until(lambda: not desk.broker.open_intents)
@@ -115,7 +115,7 @@ async def test_a_lost_answer_is_unknown_until_an_order_read_shows_it(desk: Any, 
     assert desk.broker.open_intents == 1
     assert (await desk.refused("place_order", **APPLE)).code == "ORDER_BLOCKED_UNKNOWN"
     assert (await desk.refused("cancel_order", coid=coid)).code == "ORDER_NOT_FOUND"
-    desk.broker.reconciler.look()
+    desk.broker.orders.reconciler.look()
     await until(lambda: desk.state(coid) is OrderState.WORKING, 20.0)
     assert any(text.startswith("found BUY 3 AAPL LMT 187.5 DAY") for text in desk.said)
     assert len((await simulator.state())["orders_received"]) == received + 1, "sent once"
@@ -149,7 +149,7 @@ async def test_a_fault_in_placing_is_told_and_kept_from_the_loop(desk: Any, capl
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await desk.broker.placed(explode)
+        await desk.broker.outlives(explode)
     assert "ZeroDivisionError" in desk.said[-1]
     assert "placing an order failed" in caplog.text
 
@@ -179,7 +179,7 @@ async def test_odd_frames_harm_nobody(desk: Any, topic: str, message: dict[str, 
 
 async def test_a_sparse_row_of_an_order_we_never_met_makes_it_look(desk: Any) -> None:
     asked: list[bool] = []
-    desk.broker.reconciler.look = lambda: asked.append(True)  # type: ignore[method-assign]
+    desk.broker.orders.reconciler.look = lambda: asked.append(True)  # type: ignore[method-assign]
     desk.broker.feed.frame("sor", {"args": [{"acct": desk.broker.profile.account_id, "orderId": 5, "conid": 1}]})
     assert asked == [True]
 
@@ -187,11 +187,11 @@ async def test_a_sparse_row_of_an_order_we_never_met_makes_it_look(desk: Any) ->
 async def test_what_works_and_adds_counts_in_the_gate(desk: Any, until: Until) -> None:
     order = await desk.call("place_order", **APPLE)
     await until(lambda: desk.state(order.coid) is OrderState.WORKING)
-    here, _ = await desk.broker.facts._working(order.conid, "")
+    here, _ = await desk.broker.orders.facts._working(order.conid, "")
     assert here.buying >= D("562.5")
-    replaced, _ = await desk.broker.facts._working(order.conid, order.key)
+    replaced, _ = await desk.broker.orders.facts._working(order.conid, order.key)
     assert here.buying - replaced.buying == D("562.5")
-    _, elsewhere = await desk.broker.facts._working(1, "")
+    _, elsewhere = await desk.broker.orders.facts._working(1, "")
     assert elsewhere > 0
     await desk.settle(until)
 

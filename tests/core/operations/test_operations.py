@@ -321,7 +321,7 @@ async def test_one_share_of_apple_at_market_is_filled(desk: Desk) -> None:
     async with asyncio.timeout(10):
         while not any(fill.coid == order.coid for fill in desk.broker.logs["fills"].entries()):
             await asyncio.sleep(0.01)
-    await desk.broker.recorder.settled()
+    await desk.broker.orders.recorder.settled()
     rows = await desk.broker.journal._database.run(
         lambda c: c.execute("SELECT kind FROM audit WHERE coid = ?", (order.coid,)).fetchall()
     )
@@ -404,7 +404,7 @@ async def test_the_list_describes_itself(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"), [({"kind": "live"}, "refuses every order"), ({"orders": "refuse"}, "refuses every order")]
+    ("changes", "words"), [({"kind": "live"}, "live orders are locked"), ({"orders": "refuse"}, "refuses every order")]
 )
 async def test_profiles_that_refuse(simulator: Any, tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     profile: Profile = msgspec.structs.replace(load(simulator.config, {}, "paper").profile, **changes)
