@@ -69,7 +69,7 @@ def _run_demo(launcher: DemoLauncher) -> int:
 
         return run_app(TradingApp(launcher, launcher.place / "app"))
     finally:
-        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):  # cleaning up is not interrupted
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):  # cleaning up is not interrupted
             signal.signal(number, signal.SIG_IGN)
         launcher.close()
 

@@ -21,8 +21,13 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     UNKNOWN = 3
+    BROKEN_ROW = 10
+    CUT_TAIL = 11
+    GAP = 12
+    ORPHAN_INTENT = 13
     HANGUP = 129
     INTERRUPTED = 130
+    QUIT = 131
     TERMINATED = 143
 
 

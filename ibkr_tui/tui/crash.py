@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
+from textual import on
 from textual.app import App
+from textual.driver import Driver
 
 from ibkr_tui.model.errors import BrokerError
 
@@ -21,6 +23,11 @@ class FramesOnly(App[Any]):
         self._exit_renderables.append(Text(frames_only(self._exception), overflow="fold"))  # no end of a path is cut
         self._return_code = 1
         self._close_messages_no_wait()
+
+    @on(Driver.SignalResume)
+    def _paint_anew(self) -> None:
+        """After a stop (SIGTSTP, then SIGCONT) the toolkit leaves the screen empty."""
+        self.refresh(layout=True)
 
     def panic(self, *renderables: RenderableType) -> None:
         """A thread of the toolkit's has failed, most often because the terminal has gone."""

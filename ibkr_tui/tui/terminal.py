@@ -16,10 +16,13 @@ from typing import Any, Final
 
 from textual.app import App
 
-STATUS: Final = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
-_LEAVE_S: Final = 4.0
+STATUS: Final = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGQUIT: 131}
+RESTORE_S: Final = 0.4
+LEAVE_S: Final = 4.0
+_TRIES: Final = 100
 _RESTORE: Final = (
-    "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h"
+    # CAN ends a sequence that was cut; synchronised output and in-band resizes are ended too
+    "\x18\x1b[?2026l\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h"
 )
 
 
@@ -38,6 +41,8 @@ def run_app(app: App[Any]) -> int:
             return STATUS[signal.SIGINT]
         finally:
             leaving.done()
+            with contextlib.suppress(termios.error):  # a SIGSTOP has made the toolkit remember its own modes as ours
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, saved)
     if leaving.status is not None:
         return leaving.status
     if app.return_code:
@@ -58,7 +63,8 @@ def terminal_problem() -> str:
 
 
 class _Leaving:
-    """Ends the app on a signal, and the process too if the app cannot end: a terminal nobody reads blocks it."""
+    """Ends the app on a signal. An app that takes longer than `RESTORE_S` loses the terminal, which is given back at
+    once; one that takes longer than `LEAVE_S` is ended: a terminal that nobody reads blocks it."""
 
     def __init__(self, app: App[Any], saved: list[Any]) -> None:
         self._app = app
@@ -66,7 +72,7 @@ class _Leaving:
         # The numbers, now: while an app runs, sys.stderr is the toolkit's and has none.
         self._input, self._output = sys.stdin.fileno(), sys.stderr.fileno()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._force: threading.Timer | None = None
+        self._timers: list[threading.Timer] = []
         self.status: int | None = None
 
     async def drive(self) -> None:
@@ -90,20 +96,33 @@ class _Leaving:
         if self.status is not None:
             return
         self.status = STATUS[signal.Signals(number)]
-        self._force = threading.Timer(_LEAVE_S, self._end_now)
-        self._force.daemon = True
-        self._force.start()
+        self._timers = [threading.Timer(RESTORE_S, self._give_back), threading.Timer(LEAVE_S, self._end_now)]
+        for timer in self._timers:
+            timer.daemon = True
+            timer.start()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._app.exit)
 
-    def _end_now(self) -> None:
+    def _give_back(self) -> None:
+        """The terminal as it was; what the app still writes goes nowhere."""
         with contextlib.suppress(OSError, termios.error):
             termios.tcsetattr(self._input, termios.TCSANOW, self._saved)
-            os.set_blocking(self._output, False)
-            os.write(self._output, _RESTORE.encode())
+        with contextlib.suppress(OSError, termios.error):
+            # A description of its own: not to block is nothing that the shell after us should inherit.
+            terminal = os.open(os.ttyname(self._output), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._output)
+            for _ in range(_TRIES):
+                termios.tcflush(terminal, termios.TCOFLUSH)  # pictures that nobody has read are of no use any more
+                with contextlib.suppress(BlockingIOError):
+                    if os.write(terminal, _RESTORE.encode()) == len(_RESTORE):
+                        break
+                threading.Event().wait(0.001)  # a picture is still being written, and goes on where room is made
+
+    def _end_now(self) -> None:
         os._exit(self.status or 1)
 
     def done(self) -> None:
         """The app has ended by itself."""
-        if self._force is not None:
-            self._force.cancel()
+        for timer in self._timers:
+            timer.cancel()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ import pytest
 from ibkr_tui.tui.crash import frames_only
 
 SCRIPT = """
-import asyncio, sys, time
+import asyncio, sys, threading, time
 from pathlib import Path
 from ibkr_tui.tui.app import TradingApp
 from ibkr_tui.tui.screens.desk import DeskScreen
@@ -38,11 +39,31 @@ def crash(desk):
     raise ZeroDivisionError("hunter2-in-a-message")
 
 def block(desk):
+    (Path(sys.argv[2]) / "blocked").touch()
     while True:
         time.sleep(0.05)
 
-if sys.argv[1] != "plain":
-    DeskScreen.action_find = {"crash": crash, "block": block}[sys.argv[1]]
+def flood(desk):
+    writer = desk.app._driver._writer_thread._queue
+    threading.Timer(0.2, (Path(sys.argv[2]) / "blocked").touch).start()
+    while True:
+        writer.put("flood" * 4000)
+
+def stray(desk):
+    def fail():
+        secret = "hunter2-in-a-local"
+        raise ZeroDivisionError("hunter2-in-a-message")
+    async def forgotten():
+        fail()
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    task = asyncio.get_running_loop().create_task(forgotten())
+    task.add_done_callback(lambda task: (Path(sys.argv[2]) / "blocked").touch())
+
+KINDS = {"crash": crash, "block": block, "flood": flood, "stray": stray}
+if sys.argv[1] in KINDS:
+    DeskScreen.action_find = KINDS[sys.argv[1]]
 sys.exit(run_app(TradingApp(Launcher(), Path(sys.argv[2]))))
 """
 
@@ -56,6 +77,8 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ |= {"TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+            for name in ("COLUMNS", "LINES"):  # they would stand for the terminal's size
+                os.environ.pop(name, None)
             os.execv(sys.executable, [sys.executable, str(script), kind, str(place)])  # noqa: S606
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.output = b""
@@ -65,7 +88,7 @@ class Terminal:
         while words not in self.output and time.monotonic() < end:
             if select.select([self.fd], [], [], 0.1)[0] and not self._read():
                 break
-        assert words in self.output, self.output[-2000:]
+        assert words in self.output, (self.lives(), self.output[-2000:])
 
     def _read(self) -> bool:
         try:
@@ -83,6 +106,29 @@ class Terminal:
         os.close(self.fd)
         return os.waitstatus_to_exitcode(status)
 
+    def wait_for(self, condition: Callable[[], object], what: str, *, reads: bool = True) -> None:
+        end = time.monotonic() + 15
+        while not condition():
+            assert time.monotonic() < end, what
+            if select.select([self.fd] if reads else [], [], [], 0.01)[0]:
+                self._read()
+
+    def drain(self) -> None:
+        """Read what is there."""
+        while select.select([self.fd], [], [], 0)[0] and self._read():
+            pass
+
+    def is_cooked(self) -> bool:
+        """Whether lines are edited and echoed again, as a shell wants it."""
+        flags = termios.tcgetattr(self.fd)[3]
+        return bool(flags & termios.ICANON) and bool(flags & termios.ECHO)
+
+    def is_stopped(self) -> bool:
+        return os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)[0] == self.pid
+
+    def lives(self) -> bool:
+        return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+
     def assert_restored(self) -> None:
         for code in (b"?1049l", b"?1000l", b"?1003l", b"?2004l", b"?25h"):
             last = self.output.rfind(code)
@@ -92,8 +138,8 @@ class Terminal:
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)],
-    ids=["term", "hup", "int"],
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGQUIT, 131)],
+    ids=["term", "hup", "int", "quit"],
 )
 def test_a_signal_ends_it_and_restores_the_terminal(tmp_path: Path, number: int, status: int) -> None:
     terminal = Terminal("plain", tmp_path)
@@ -123,18 +169,82 @@ def test_a_crash_names_frames_and_no_values(tmp_path: Path) -> None:
     assert b"hunter2" not in terminal.output
 
 
-def test_a_blocked_app_is_ended_too(tmp_path: Path) -> None:
+def test_a_blocked_app_gives_the_terminal_back_before_it_is_ended(tmp_path: Path) -> None:
     terminal = Terminal("block", tmp_path)
     terminal.read_until(b"waiting here")
     os.write(terminal.fd, b"/")
-    time_given = time.monotonic() + 0.3
-    while time.monotonic() < time_given:
-        select.select([terminal.fd], [], [], 0.05)
-        if select.select([terminal.fd], [], [], 0)[0]:
-            terminal._read()
+    terminal.wait_for((tmp_path / "blocked").exists, "the loop to stand still")
     os.kill(terminal.pid, signal.SIGTERM)
+    terminal.wait_for(terminal.is_cooked, "the terminal")
+    terminal.read_until(b"?1049l")
+    assert terminal.lives(), "the terminal is back before the app has ended"
     assert terminal.ended() == 143
-    assert b"?1049l" in terminal.output
+    terminal.assert_restored()
+
+
+def test_a_terminal_that_nobody_reads_is_given_back_too(tmp_path: Path) -> None:
+    terminal = Terminal("flood", tmp_path)
+    terminal.read_until(b"waiting here")
+    os.write(terminal.fd, b"/")
+    terminal.wait_for((tmp_path / "blocked").exists, "more pictures than the terminal takes", reads=False)
+    assert not terminal.is_cooked()
+    os.kill(terminal.pid, signal.SIGTERM)
+    terminal.wait_for(terminal.is_cooked, "the terminal", reads=False)
+    assert terminal.ended() == 143
+    terminal.assert_restored()
+
+
+def test_a_terminal_that_is_closed_ends_it(tmp_path: Path) -> None:
+    terminal = Terminal("plain", tmp_path)
+    terminal.read_until(b"waiting here")
+    os.close(terminal.fd)
+    _, status = os.waitpid(terminal.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+
+
+def test_it_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
+    terminal = Terminal("plain", tmp_path)
+    terminal.read_until(b"waiting here")
+    os.kill(terminal.pid, signal.SIGTSTP)
+    terminal.wait_for(terminal.is_stopped, "it to stand still")
+    terminal.drain()
+    assert terminal.is_cooked()
+    terminal.assert_restored()
+    terminal.output = b""
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.read_until(b"?1049h")
+    terminal.read_until(b"waiting here")
+    os.write(terminal.fd, b"q")
+    assert terminal.ended() == 0
+    terminal.assert_restored()
+
+
+def test_a_storm_of_sizes_leaves_it_painting_at_the_last_one(tmp_path: Path) -> None:
+    terminal = Terminal("plain", tmp_path)
+    terminal.read_until(b"waiting here")
+    for number in range(300):
+        size = struct.pack("HHHH", 20 + number % 30, 60 + number % 30, 0, 0)
+        fcntl.ioctl(terminal.fd, termios.TIOCSWINSZ, size)
+        os.kill(terminal.pid, signal.SIGWINCH)
+        terminal.drain()
+    terminal.output = b""
+    fcntl.ioctl(terminal.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 47, 161, 0, 0))
+    os.kill(terminal.pid, signal.SIGWINCH)
+    terminal.read_until(b"Commands")  # which has room in the last size alone
+    os.write(terminal.fd, b"q")
+    assert terminal.ended() == 0
+    terminal.assert_restored()
+
+
+def test_a_fault_in_a_thread_or_a_forgotten_task_does_not_end_it(tmp_path: Path) -> None:
+    terminal = Terminal("stray", tmp_path)
+    terminal.read_until(b"waiting here")
+    os.write(terminal.fd, b"/")
+    terminal.wait_for((tmp_path / "blocked").exists, "both faults")
+    os.write(terminal.fd, b"q")
+    assert terminal.ended() == 0
+    terminal.assert_restored()
+    assert b"hunter2" not in terminal.output
 
 
 @pytest.mark.parametrize(("environment", "words"), [({}, "needs a terminal")], ids=["no terminal"])
