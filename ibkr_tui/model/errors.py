@@ -129,12 +129,16 @@ CATALOGUE: Mapping[str, ErrorKind] = {
         False, "Orders are off for this profile (orders = refuse). For live trading see `ibkr-tui doctor --live`."
     ),
     "LIVE_GATE_CLOSED": ErrorKind(
-        False, "`ibkr-tui doctor --live` says what is missing; the checklist is on the app's Health page, Live gate."
+        False, "See what is missing with `ibkr-tui doctor --live`; the checklist is on the app's Health page, Live gate."
     ),
     "LIVE_MARKET_ORDER": ErrorKind(
         False, "Give a limit price, or set allow_market = true in the profile's risk policy."
     ),
     "ORDER_BLOCKED_UNKNOWN": ErrorKind(False, "Resolve the unknown order on this instrument and side first."),
+    "AUDIT_RETENTION": ErrorKind(
+        False, "Give an earlier --until. audit.live_write_retention_days says how long the audit of live orders stays."
+    ),
+    "EXPORT_FAILED": ErrorKind(False, "Name a new file in a directory that is yours and has room."),
     "JOURNAL_UNAVAILABLE": ErrorKind(
         False, "Nothing was sent. Free disk space or repair the journal, then restart the core."
     ),

@@ -35,7 +35,7 @@ _ANSWER: Final = frozenset({"status", "text", "order_id", "body_hash", "body_sta
 FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "opened": frozenset({"version", "schema", "key_id"}),
     "migrated": frozenset({"version", "schema", "from_schema"}),
-    "purged": frozenset({"through", "head", "rows", "export_hash", "days"}),
+    "purged": frozenset({"through", "head", "export_hash", "key_id"}),
     "intent": _SENT | {"instance", "kind", "legs_count"},
     "sent": frozenset({"request_hash", "attempt"}),
     "not_sent": frozenset({"text"}),
@@ -63,7 +63,10 @@ _canonical: Final = msgspec.json.Encoder(order="sorted")
 
 
 class StoredRow(msgspec.Struct, frozen=True):
-    """A row as it stands in the file; the fields that its `mac` covers are texts, exactly as they were written."""
+    """A row as it stands in the file; the fields that its `mac` covers are texts, exactly as they were written.
+
+    Whoever can write the file can put anything there: only `told` is fit to be shown.
+    """
 
     seq: int
     ts: str
@@ -75,10 +78,11 @@ class StoredRow(msgspec.Struct, frozen=True):
     mac: bytes
 
     def told(self) -> AuditRow:
-        """The row as faces see it: only fields of the allow-list, whatever stands in the file."""
+        """The row as faces see it: only fields of the allow-list, cleaned and masked once more."""
         allowed = FIELDS.get(self.kind, frozenset())
-        facts = {name: value for name, value in self.facts().items() if name in allowed}
-        return AuditRow(self.seq, self.at(), self.kind, self.coid, self.acct_tag, facts)
+        facts = {name: _shown(value) for name, value in self.facts().items() if name in allowed}
+        kind, coid, tag = (clean(text, limit=80) for text in (self.kind, self.coid, self.acct_tag))
+        return AuditRow(self.seq, self.at(), kind, coid, tag, facts)
 
     def facts(self) -> dict[str, Any]:
         """The payload; nothing when somebody has broken it."""
@@ -97,6 +101,14 @@ class StoredRow(msgspec.Struct, frozen=True):
 
 
 _NEVER: Final = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(_ACCOUNT.sub("account ***", value), limit=_LONGEST_TEXT)
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return value if isinstance(value, bool | int | float) else None
 
 
 class AuditChain:

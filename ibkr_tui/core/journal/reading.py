@@ -17,7 +17,7 @@ from ibkr_tui.core.journal.anchors import ANCHORS_NAME, read_anchors
 from ibkr_tui.core.journal.audit import AuditChain, StoredRow
 from ibkr_tui.core.journal.database import reason
 from ibkr_tui.core.journal.schema import ANCHORED_SINCE, version_of
-from ibkr_tui.core.journal.verification import COLUMNS, Verdict, examine, seems_of_another_key, stored
+from ibkr_tui.core.journal.verification import COLUMNS, Finding, Flaw, Verdict, examine, seems_of_another_key, stored
 from ibkr_tui.model.audit import AuditPage
 from ibkr_tui.model.errors import BrokerError
 
@@ -70,6 +70,20 @@ def verify_file(state_dir: Path, key: bytes, *, anchors: Path | None = None, tai
             raise other_key(chain)
         since = version_of(connection)
         return examine(connection, chain, known, tail=tail, anchors_expected=since >= ANCHORED_SINCE)
+
+
+def missing_journal(state_dir: Path) -> Verdict | None:
+    """The verdict where a journal has been and is gone; None where there is one, or never was."""
+    if (state_dir / DATABASE_NAME).exists():
+        return None
+    try:
+        known = max((anchor.seq for anchor in read_anchors(state_dir / ANCHORS_NAME).anchors), default=0)
+    except OSError:
+        known = 0
+    if not known:
+        return None
+    finding = Finding(Flaw.CUT_TAIL, 1, f"the journal is gone: there was a row {known}")
+    return Verdict(first=0, last=0, finding=finding)
 
 
 def other_key(chain: AuditChain) -> BrokerError:

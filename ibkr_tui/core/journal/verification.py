@@ -136,10 +136,13 @@ def examine(
 
 def seems_of_another_key(connection: sqlite3.Connection, chain: AuditChain) -> bool:
     """Whether the journal was begun with another key: it says so, and none of its first rows is this one's."""
+    raw = connection.execute(
+        f"SELECT {COLUMNS} FROM audit WHERE kind IN ('opened', 'purged') ORDER BY seq DESC LIMIT 1"  # noqa: S608
+    ).fetchone()
+    if raw is None or stored(raw).facts().get("key_id") in {None, chain.key_id}:
+        return False
     rows = [row for _, row in zip(range(3), _rows(connection, 1), strict=False)]
-    opened = next((row for row in rows if row.kind == "opened"), None)
-    named = opened is not None and opened.facts().get("key_id") not in {None, chain.key_id}
-    return named and len(rows) > 1 and not any(chain.sealed(row) for row in rows)
+    return len(rows) > 1 and not any(chain.sealed(row) for row in rows)
 
 
 def stored(raw: tuple[object, ...]) -> StoredRow:
