@@ -97,6 +97,7 @@ def flown(shell: Any, tmp_path: Path) -> Iterator[tuple[dict[str, str], dict[str
             ("call", "get_account"), ("call", "environment_info"), ("call", "place_order", *order, "--yes"),
             ("call", "cancel_all_orders", "--yes"), ("call", "get_log", "level=debug"), ("config", "show"),
             ("doctor", "--json"), ("core", "status"),
+            ("audit", "export", "--out", str(tmp_path / "audit.jsonl")),
         ],
         1: [("call", "place_order", *order), ("call", "get_bars", "symbol=NONE")],
         2: [("--profile", "live", "config", "check")],
@@ -121,7 +122,7 @@ def flown(shell: Any, tmp_path: Path) -> Iterator[tuple[dict[str, str], dict[str
         "stderr": (err + broken.stderr + crash.stderr).encode(),
         "logs": b"".join(path.read_bytes() for path in shell.state.rglob("*.log")),
         "journal": b"".join(path.read_bytes() for path in home.glob("journal*")),
-        "export": b"".join(path.read_bytes() for path in home.iterdir() if path.suffix in {".json", ".jsonl"}),
+        "export": (tmp_path / "audit.jsonl").read_bytes(),
         "crash": (shell.state / "commands.log").read_bytes() + report(found).encode(),
         "children": b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline")),
     }
@@ -173,7 +174,7 @@ async def test_no_secret_is_found_again(flown: Any, tmp_path: Path, monkeypatch:
     seen["picture"] = pictures.encode()
     assert set(seen) == set(SINKS)
     assert all(len(content) > 200 for content in seen.values()), {name: len(text) for name, text in seen.items()}
-    assert b"AAPL" in seen["journal"] and b"session ready" in seen["logs"]
+    assert b"AAPL" in seen["journal"] and b"AAPL" in seen["export"] and b"session ready" in seen["logs"]
     leaks = [
         f"{name} in {sink}"
         for name, value in found.items()
