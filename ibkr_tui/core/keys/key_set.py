@@ -158,7 +158,11 @@ def _from_file(path: Path, account_id: str) -> KeySet:
 def _from_store(store: Path) -> KeySet:
     current = store / "current"
     if not current.is_dir():
-        raise BrokerError("IBKR_KEY_NOT_FOUND", f"the key store {store} has no current version")
+        raise BrokerError(
+            "IBKR_KEY_NOT_FOUND",
+            f"no keys yet: the key store {store} has no current version",
+            user_action="Make them with `ibkr-tui setup`, or in the app on the Keys page (9).",
+        )
     return load_version(current)
 
 

@@ -386,7 +386,10 @@ class Session:
         """Wait that long, or until the files of the keys are others than before."""
         ends = self._clock.monotonic() + seconds
         while (left := ends - self._clock.monotonic()) > 0:
-            await self._clock.sleep(min(left, NEW_KEYS_EVERY_S))
+            await wait_for(self._again, min(left, NEW_KEYS_EVERY_S), self._clock)
+            if self._again.is_set():  # a rotation switched them, and has looked already
+                self._again.clear()
+                return
             if self._authenticator.look_again():
                 _log.info("the key files have changed; logging in with them")
                 return

@@ -294,7 +294,7 @@ class KeysScreen(Page):
         old = f" Before it: {short(done.old_version)}; b goes back." if done.old_version else ""
         words = f"Switched: {short(done.version)} is in charge, and the core logs in with it.{old}"
         self.say(words)
-        if self.app.screen is not self:
+        if self not in self.app.screen_stack:
             self.app.notify(clean(words, limit=300), title="Keys", markup=False, timeout=15)
 
     def _not_switched(self, error: BrokerError) -> None:
