@@ -110,6 +110,35 @@ def status(selection: Selection, as_json: bool) -> None:
     run_command(work, json_errors=as_json)
 
 
+@core.command()
+@click.pass_obj
+def unit(selection: Selection) -> None:
+    """Print a hardened systemd user unit that runs this profile's core."""
+    from ibkr_tui.cli.children import python, scrubbed
+    from ibkr_tui.cli.launching import core_run_words
+    from ibkr_tui.cli.unit import Place, unit_text
+    from ibkr_tui.core.state import state_root
+
+    def work() -> int:
+        chosen = selection.load()
+        profile = chosen.profile
+        if profile.environment is not None:
+            raise BrokerError(
+                "CONFIG_INVALID",
+                "the credentials come from the environment, and a unit file is no place for them",
+                user_action="Take them into a key store with `ibkr-tui config import-env`, then ask again.",
+            )
+        root = state_root(selection.environ)
+        passed = scrubbed(selection.environ)
+        kept = [(name, passed[name]) for name in ("IBKR_TUI_STATE", "PYTHONPATH") if passed.get(name)]
+        writable = [root, *([profile.key_store] if profile.key_store is not None else [])]
+        words = python(*core_run_words(chosen))
+        show(unit_text(Place(chosen.name, chosen.kind, chosen.account, words, writable, kept)).rstrip("\n"))
+        return Exit.DONE
+
+    guard(work)
+
+
 async def _ask(name: str, selection: Selection) -> dict[str, Any] | None:
     from ibkr_tui.core.state import open_state
     from ibkr_tui.link.client import LinkClient

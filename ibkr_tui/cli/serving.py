@@ -17,12 +17,15 @@ import msgspec
 from ibkr_tui.cli.hardening import harden
 from ibkr_tui.cli.output import Exit, exit_status, tell, tell_error
 from ibkr_tui.cli.selection import Chosen, Selection
+from ibkr_tui.cli.service_notices import ServiceNotices
 from ibkr_tui.cli.version import version
 from ibkr_tui.core.logs import log_to
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.core.state import CoreFacts, StateDirectory, open_state
+from ibkr_tui.core.watchdog import LoopWatchdog
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
 
 LOGGER = logging.getLogger(__name__)
 
@@ -128,6 +131,10 @@ class _Service:
         self._clock = clock
         self._server = LinkServer(self._broker, self._facts, on_shutdown=self._asked_to_stop, clock=clock)
         self._broker.health.count_faces = lambda: self._server.faces
+        self._notices = ServiceNotices(os.environ)
+        self._watchdog = LoopWatchdog(self._stood_still)
+        self._watchdog.on_beat = self._notices.alive
+        self._broker.health.watchdog = self._watchdog
         self._stopping = asyncio.Event()
         self._status = Exit.DONE
         self._reason = ""
@@ -139,6 +146,7 @@ class _Service:
             others = [
                 group.create_task(self._server.run(), name="link-server"),
                 group.create_task(self._announce(), name="announce"),
+                group.create_task(self._watchdog.run(), name="loop-watchdog"),
             ]
             if (seconds := self._terms.leave_after) is not None:
                 others.append(group.create_task(self._leave_when_alone(seconds), name="leave-when-alone"))
@@ -146,6 +154,7 @@ class _Service:
                 others.append(group.create_task(self._leave_with_parent(), name="leave-with-parent"))
             await self._stopping.wait()
             LOGGER.info("the core stops: %s", self._reason)
+            self._notices.stopping(self._reason)
             self._server.refuse_calls(self._reason)
             await self._stop_broker(broker)
             for task in (broker, *others):
@@ -169,6 +178,7 @@ class _Service:
         self._state.announce(self._facts)
         LOGGER.info("the core %s serves profile %s", self._facts.version, self._facts.profile)
         self._announcing.ready(self._facts)
+        self._notices.ready(f"serves profile {self._facts.profile}")
         if self._terms.ready_fd is None:
             tell(f"The core serves profile {self._facts.profile} (process {self._facts.pid}); Ctrl-C stops it.")
         if self._terms.detach:
@@ -181,10 +191,17 @@ class _Service:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop, Exit.TERMINATED, "stopped by SIGTERM")
         loop.add_signal_handler(signal.SIGINT, self._stop, Exit.INTERRUPTED, "stopped by Ctrl-C")
+        loop.add_signal_handler(signal.SIGQUIT, self._stop, Exit.QUIT, "stopped by SIGQUIT")
         if self._terms.detach or self._terms.exit_with_parent:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # A core that stands still keeps no session and sees no fill; no terminal has a say in that.
+            for number in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+                signal.signal(number, signal.SIG_IGN)
         else:
             loop.add_signal_handler(signal.SIGHUP, self._stop, Exit.HANGUP, "its terminal has gone")
+
+    def _stood_still(self, words: str) -> None:
+        self._broker.orders.recorder.say(words, Severity.WARNING)
 
     def _asked_to_stop(self) -> None:
         self._stop(Exit.DONE, "a face asked it to stop")

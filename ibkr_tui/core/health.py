@@ -21,6 +21,7 @@ from ibkr_tui.core.session.session import Session
 from ibkr_tui.core.session.skew import clock_problem
 from ibkr_tui.core.session.status_check import StatusCheck
 from ibkr_tui.core.settings import Profile
+from ibkr_tui.core.watchdog import LoopWatchdog
 from ibkr_tui.core.web.pacing import IN_ALL
 from ibkr_tui.core.web.socket import Stream
 from ibkr_tui.core.web.transport import Transport
@@ -80,6 +81,7 @@ class HealthBoard:
         self._memory = resident_mb()
         self._memory_read = clock.monotonic()
         self.count_faces: Callable[[], int] = lambda: 0
+        self.watchdog: LoopWatchdog | None = None
 
     async def run(self) -> None:
         """Show once a second, until cancelled."""
@@ -145,6 +147,9 @@ class HealthBoard:
             repeated_frames=quotes.repeated,
             stray_frames=quotes.stray + depth.stray,
             garbled_values=quotes.garbled + depth.garbled,
+            stalls=self.watchdog.stalls if self.watchdog else 0,
+            last_stall_s=round(self.watchdog.last_s, 1) if self.watchdog else 0.0,
+            last_stall_at=self.watchdog.last_at if self.watchdog else None,
         )
         self._table.put(self._profile.name, row)
 

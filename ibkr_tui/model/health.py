@@ -38,7 +38,8 @@ class Health(msgspec.Struct, frozen=True):
     (`disk`, `memory`, `network`). Frames of the stream that were survived and not used: `garbage_frames` were no JSON
     object, `huge_frames` ended a connection by their size, `late_frames` were older than what was known,
     `repeated_frames` said nothing new, `stray_frames` belonged to nothing that is subscribed, `garbled_values` were no
-    numbers.
+    numbers. `stalls` is how often the core's event loop stood still, the last time for
+    `last_stall_s` seconds until `last_stall_at`.
     """
 
     profile: str
@@ -88,3 +89,6 @@ class Health(msgspec.Struct, frozen=True):
     repeated_frames: int = 0
     stray_frames: int = 0
     garbled_values: int = 0
+    stalls: int = 0
+    last_stall_s: float = 0.0
+    last_stall_at: datetime | None = None

@@ -21,6 +21,7 @@ SLOW_MS: Final = 1000
 OLD_FRAME_S: Final = 15
 TOKEN_ENDS_S: Final = 300
 SKEW_S: Final = 5.0
+STALL_SHOWN_S: Final = 3600
 
 
 class Tone(StrEnum):
@@ -298,9 +299,16 @@ def _keys(health: Health) -> Group:
 
 def _core(health: Health, now: datetime) -> Group:
     memory = figures.UNKNOWN if health.memory_mb is None else f"{health.memory_mb} MB"
+    still, tone = None, Tone.GOOD
+    if health.stalls and health.last_stall_at is not None:
+        many = f"{health.stalls}×, last " if health.stalls > 1 else ""
+        words = f"{many}{figures.span(health.last_stall_s)} until {moment(health.last_stall_at, now)}"
+        tone = Tone.WATCH if (now - health.last_stall_at).total_seconds() < STALL_SHOWN_S else Tone.GOOD
+        still = Fact("stood still", words, 1, tone if tone is Tone.WATCH else Tone.IDLE)
     return Group(
-        "Core", Tone.GOOD, clean(health.core_version, limit=20) or "running",
+        "Core", tone, clean(health.core_version, limit=20) or "running",
         _known(
+            still,
             Fact("up", _lasts(health.started_at, now)),
             Fact("pid", str(health.core_pid or figures.UNKNOWN), 3),
             Fact("memory", memory, 2),

@@ -34,6 +34,19 @@ async def test_every_group_says_what_it_knows(drive: Any, scene: Any, size: tupl
         assert "1 Desk" in desk.text.split("\n")[-1]
 
 
+async def test_a_core_that_stood_still_says_so_for_an_hour(drive: Any, scene: Any) -> None:
+    async with drive(size=(120, 40)) as desk:
+        stalled = {"stalls": 2, "last_stall_s": 6.4, "last_stall_at": NOW - timedelta(minutes=3)}
+        desk.feed.rows("health", {"paper": scene.whole_health(**stalled)})
+        await desk.press("8")
+        await desk.frame()
+        assert "2×, last 6s until 10:39:10" in desk.text
+        assert "◐ Core" in desk.text
+        desk.clock.advance(3600)
+        await desk.frame()
+        assert "● Core" in desk.text
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_nothing_is_cut_without_a_sign(drive: Any, scene: Any, size: tuple[int, int]) -> None:
     async with drive(size=size) as desk:
