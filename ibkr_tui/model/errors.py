@@ -129,7 +129,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
         False, "Orders are off for this profile (orders = refuse). For live trading see `ibkr-tui doctor --live`."
     ),
     "LIVE_GATE_CLOSED": ErrorKind(
-        False, "See what is missing with `ibkr-tui doctor --live`; the checklist is on the app's Health page, Live gate."
+        False, "See `ibkr-tui doctor --live` for what is missing; the checklist is on the Health page, Live gate."
     ),
     "LIVE_MARKET_ORDER": ErrorKind(
         False, "Give a limit price, or set allow_market = true in the profile's risk policy."
