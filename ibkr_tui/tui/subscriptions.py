@@ -56,28 +56,44 @@ class Subscriptions:
                 self._is_told = False
                 for watchlist in self._state.watchlists.lists:
                     watchlist.begin_again()
+            waiting = self._state.watchlist.waiting()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._tell(), name="look-at")
-                for row in self._state.watchlist.waiting():
-                    group.create_task(self._name(row), name=f"name-{row.symbol}")
-            if (self._state.watchlist.waiting() or not self._is_told) and feed.is_live:
+                telling = group.create_task(self._keep_telling(), name="look-at")
+                async with asyncio.TaskGroup() as names:
+                    for row in waiting:
+                        names.create_task(self._name(row), name=f"name-{row.symbol}")
+                telling.cancel()
+            self._wake.clear()
+            if not await self._tell() and feed.is_live:
                 await self._state.clock.sleep(_AGAIN_S)
+            left = {row.key for row in self._state.watchlist.waiting()}
+            if left & {row.key for row in waiting} and feed.is_live:
+                await self._state.clock.sleep(_AGAIN_S)
+            if left or not self._is_told:
                 self._wake.set()
 
-    async def _tell(self) -> None:
-        """Say the whole set. What finds no place has its reason in `refused`."""
+    async def _keep_telling(self) -> None:
+        """While lines are being named, what is named already streams: the first prices wait for no other line."""
+        while True:
+            await self._tell()
+            await self._wake.wait()
+            self._wake.clear()
+
+    async def _tell(self) -> bool:
+        """Say the whole set; whether the core took it. What finds no place has its reason in `refused`."""
         if self._is_told:
-            return
+            return True
         quotes, depth = self._quotes, self._depth
         try:
             looks = await requests.look_at(self._state.feed, sorted(quotes), sorted(depth))
         except BrokerError as error:
             self._is_told = not error.retryable
-            return
+            return self._is_told
         self._is_told = (quotes, depth) == (self._quotes, self._depth)
         before, refused = self._state.refused, {one.conid: f"{one.message} ({one.code})" for one in looks.refused}
         self._state.refused = refused
         self._repaint({*before, *refused})
+        return True
 
     def _repaint(self, conids: set[int]) -> None:
         self.changed |= {key for key, row in self._state.watchlist.rows.items() if row.conid in conids}

@@ -14,6 +14,7 @@ import termios
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,8 +171,16 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 @pytest.fixture(scope="session")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """One for all tests that leave its keys as they are."""
+    with running_exchange(tmp_path_factory.mktemp("exchange")) as running:
+        yield running
+
+
+@contextmanager
+def running_exchange(out: Path) -> Iterator[Exchange]:
+    """A simulator in a process of its own; a module whose tests change its keys has one to itself."""
     process = subprocess.Popen(
-        [*COMMAND, "sim", "--exit-with-parent", "--out", str(tmp_path_factory.mktemp("exchange"))],
+        [*COMMAND, "sim", "--exit-with-parent", "--out", str(out)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

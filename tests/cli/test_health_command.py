@@ -34,7 +34,7 @@ def until(shell: Any, condition: Callable[[int, dict[str, Any]], bool]) -> dict[
 def test_nothing_runs_and_nothing_is_started(shell: Any) -> None:
     status, said, profiles = health(shell)
     assert (status, said["ok"], said["result"]["standing"]) == (1, False, "down")
-    assert set(profiles) == {"paper", "live"}
+    assert set(profiles) == {"paper", "live", "oauth2"}
     for row in profiles.values():
         assert (row["standing"], row["running"], row["health"]) == ("down", False, None)
         assert "core start" in row["message"]

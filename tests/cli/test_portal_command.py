@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,15 @@ from click.testing import CliRunner
 
 from ibkr_tui.cli.demo import PREFIX, DemoLauncher, running_demos, sweep
 from ibkr_tui.cli.main import main
-from tests.cli.conftest import COMMAND
+from tests.cli.conftest import COMMAND, Exchange, running_exchange
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """Of this module's own: its keys are changed."""
+    with running_exchange(tmp_path_factory.mktemp("exchange")) as running:
+        yield running
+
 
 NEW = "PRACTISED"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,14 @@ import pytest
 from ibkr_tui.cli.rotation_calls import TokenDocument
 from ibkr_tui.cli.selection import Selection
 from ibkr_tui.cli.setup import TRY_EVERY_S, Setup
+from tests.cli.conftest import Exchange, running_exchange
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """Of this module's own: its keys are changed."""
+    with running_exchange(tmp_path_factory.mktemp("exchange")) as running:
+        yield running
 
 
 class Place:

@@ -31,7 +31,10 @@ def open_secret(text: str, key: RSAPrivateKey) -> bytes:
     modulus, number = numbers.public_numbers.n, int.from_bytes(sealed, "big")
     found = None
     if len(sealed) == size and number < modulus:
-        found = _PADDED.fullmatch(pow(number, numbers.d, modulus).to_bytes(size, "big"))
+        # By the two primes, which takes a quarter of the time.
+        one, other = pow(number, numbers.dmp1, numbers.p), pow(number, numbers.dmq1, numbers.q)
+        plain = other + (one - other) * numbers.iqmp % numbers.p * numbers.q
+        found = _PADDED.fullmatch(plain.to_bytes(size, "big"))
     if found is None:
         raise BrokerError(
             "IBKR_KEY_INVALID",

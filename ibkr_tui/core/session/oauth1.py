@@ -243,8 +243,10 @@ class OAuth1:
 
     def _signed(self, keys: KeySet, token: bytes, method: str, url: str, query: Query) -> dict[str, str]:
         parameters = self._parameters(keys, "HMAC-SHA256")
-        base = signing.base_string(method, url, [*parameters.items(), *signing.in_dialect(query, self._dialect)])
-        return {"Authorization": signing.authorization(keys.realm, parameters, signing.sign_hmac(token, base))}
+        signed = signing.in_dialect(query, self._dialect)
+        return {
+            "Authorization": signing.signed_header(token, keys.realm, method, url, parameters, signed),
+        }
 
     def _parameters(self, keys: KeySet, method: str) -> dict[str, str]:
         """The OAuth parameters of one request; timestamps never go back, nonces are never used twice."""

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
+Query = Iterable[tuple[str, str]]
 Dialect = Literal["whole", "by_value", "omitted"]
 """How a query enters the base string: as it is, with each value encoded first as RFC 5849 has it, or not at all.
 
@@ -42,6 +44,23 @@ def authorization(realm: str, parameters: Mapping[str, str], signature: str) -> 
     """The `Authorization` header; `signature` is base64 and is the only value that is percent-encoded."""
     signed = sorted({**parameters, "oauth_signature": quote_plus(signature)}.items())
     return f'OAuth realm="{realm}", ' + ", ".join([f'{name}="{value}"' for name, value in signed])
+
+
+def signed_header(token: bytes, realm: str, method: str, url: str, oauth: Mapping[str, str], query: Query) -> str:
+    """The header of a request signed with `token`: what `base_string`, `sign_hmac` and `authorization` give, in one go.
+
+    Percent-encoding goes character by character, so a text encoded in pieces is the text encoded as a whole.
+    """
+    pairs = "%26".join([f"{_name(name)}%3D{quote_plus(value)}" for name, value in sorted([*oauth.items(), *query])])
+    signature = sign_hmac(token, f"{method}&{_address(url)}&{pairs}")
+    encoded = signature.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+    signed = sorted([*oauth.items(), ("oauth_signature", encoded)])
+    return f'OAuth realm="{realm}", ' + ", ".join([f'{name}="{value}"' for name, value in signed])
+
+
+_name = lru_cache(maxsize=256)(quote_plus)
+_address = lru_cache(maxsize=256)(quote_plus)
+"""Names and addresses come again and again; values, secrets among them, are kept nowhere."""
 
 
 def sign_rsa(key: RSAPrivateKey, text: str) -> str:

@@ -12,6 +12,7 @@ from ibkr_tui.tui.action import Action, Scope
 from ibkr_tui.tui.actions import by_id, of_scope
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Changed, LinkState
+from ibkr_tui.tui.narrow import NarrowCompositor
 from ibkr_tui.tui.widgets.keys_bar import KeysBar
 from ibkr_tui.tui.widgets.message_line import MessageLine
 from ibkr_tui.tui.widgets.status_bar import StatusBar
@@ -31,6 +32,7 @@ class Page(Screen[None]):
 
     def __init__(self, state: DeskState, keys: Mapping[str, str]) -> None:
         super().__init__()
+        self._compositor = NarrowCompositor()
         self.state = state
         self.missed_link = False
         self.status = StatusBar(id="status")
