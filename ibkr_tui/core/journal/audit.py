@@ -28,7 +28,8 @@ _LONGEST_TEXT: Final = 400
 _ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])(?:DU|DF|U|F)\d{5,9}(?![A-Za-z0-9])")
 _SENT: Final = frozenset({
     "conid", "symbol", "side", "qty", "order_type", "limit_price", "tif", "stop_price", "trail", "trail_by",
-    "limit_offset", "outside_rth", "exchange", "group_id", "role", "request_hash", "value", "leverage_after", "face",
+    "limit_offset", "outside_rth", "exchange", "group_id", "role", "request_hash", "proposal_hash", "value",
+    "leverage_after", "face",
 })  # fmt: skip
 _ANSWER: Final = frozenset({"status", "text", "order_id", "body_hash", "body_start"})
 

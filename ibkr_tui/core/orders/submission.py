@@ -11,6 +11,7 @@ import msgspec
 
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.intents import Intent, IntentState
+from ibkr_tui.core.orders.approvals import digest_of
 from ibkr_tui.core.orders.coid import new_coid
 from ibkr_tui.core.orders.gate import Judgement
 from ibkr_tui.core.orders.payloads import encode, proposal_payload
@@ -128,7 +129,11 @@ def _intent(submission: Submission, order: Order, leg: Leg, instance: str) -> In
 
 
 def _facts(submission: Submission, order: Order, leg: Leg, caller: Caller) -> dict[str, Any]:
-    facts = ticket_facts(leg) | {"request_hash": submission.digest, "face": caller.face}
+    facts = ticket_facts(leg) | {
+        "request_hash": submission.digest,
+        "proposal_hash": digest_of(submission.proposal),  # by it the row of its approval is found
+        "face": caller.face,
+    }
     if order.group_id:
         facts |= {
             "group_id": order.group_id,

@@ -61,6 +61,17 @@ async def test_a_preview_creates_nothing_and_can_be_approved_once(own_desk: Any)
     assert (await own_desk.refused("approve_order", preview_id=preview.preview_id)).code == "PREVIEW_NOT_FOUND"
 
 
+async def test_the_audit_ties_an_order_to_its_approval(own_desk: Any) -> None:
+    preview = await own_desk.call("preview_order", **limit("10", "187.5"))
+    given = await own_desk.call("approve_order", preview_id=preview.preview_id)
+    order = await own_desk.call("place_order", **limit("10", "187.5"), approval=given.approval)
+    page = await own_desk.call("get_audit", count=200)
+    (intent,) = [row for row in page.rows if row.kind == "intent" and row.coid == order.coid]
+    mine = preview.preview_id
+    (approved,) = [row for row in page.rows if row.kind == "approved" and row.facts["preview_id"] == mine]
+    assert approved.facts["request_hash"] == intent.facts["proposal_hash"]
+
+
 async def test_a_preview_names_every_rule_that_would_refuse(own_desk: Any) -> None:
     preview = await own_desk.call("preview_order", **limit("9999999", "400"))
     assert set(preview.refused_by) & {"RISK_LEVERAGE", "RISK_PRICE_COLLAR"}
