@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "rotate": ("ibkr_tui.cli.rotate", "rotate", "New keys: stage, prove, switch, go back."),
     "kill": ("ibkr_tui.cli.kill", "kill", "Stop new orders at once: on, off, status."),
     "audit": ("ibkr_tui.cli.audit", "audit", "Verify, follow or export what was written down of every order."),
+    "replay": ("ibkr_tui.cli.replay", "replay", "Replay a day that audit export wrote, offline."),
     "health": ("ibkr_tui.cli.health", "health", "Say how every profile stands: ok, degraded or down."),
     "doctor": ("ibkr_tui.cli.doctor", "doctor", "Find what is broken between the configuration and the account."),
     "gateway": ("ibkr_tui.cli.gateway", "gateway", "Log in at a Client Portal Gateway; verify and maintain it."),

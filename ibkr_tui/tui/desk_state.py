@@ -71,7 +71,9 @@ class DeskState:
 
     @property
     def badge(self) -> str:
-        """`demo`, `paper` or `live`."""
+        """`demo`, `paper`, `live` or `replay`."""
+        if self.feed.is_replay:
+            return "replay"
         return "demo" if self.is_demo else self.kind
 
     @property

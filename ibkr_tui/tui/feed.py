@@ -85,7 +85,9 @@ class Changed(msgspec.Struct):
 
 
 class Feed:
-    """Mirrors of every table, and the connection that fills them."""
+    """Mirrors of every table, and the connection that fills them. `is_replay`: what they hold is a recorded day."""
+
+    is_replay = False
 
     def __init__(self, launcher: Launcher, clock: Clock, face_id: str) -> None:
         self.face_id = face_id

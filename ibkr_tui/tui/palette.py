@@ -73,7 +73,7 @@ def palette_of(variables: Mapping[str, str]) -> Palette:
         danger=ink("danger", bold=True),
         cursor=Style(bgcolor=background.blend(accent, 0.24).rich_color),
         cursor_idle=Style(bgcolor=background.blend(accent, 0.10).rich_color),
-        badges={kind: badge(kind) for kind in ("paper", "live", "demo")},
+        badges={kind: badge(kind) for kind in ("paper", "live", "demo")} | {"replay": badge("warn")},
     )
 
 

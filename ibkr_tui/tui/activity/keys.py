@@ -46,4 +46,9 @@ ACTIVITY_ACTIONS: Final[tuple[Action, ...]] = (
     _key("activity.down", "j", "Down", "The line below.", "row_down"),
     _key("activity.scroll_down", "right_square_bracket", "Details", "Scroll the details on.", "details_down"),
     _key("activity.scroll_up", "left_square_bracket", "Details", "Scroll the details back.", "details_up"),
+    _key("replay.play", "space", "Play", "In a replay: pause, or play on.", "replay_play", rank=1),
+    _key("replay.faster", "greater_than_sign", "Faster", "In a replay: faster.", "replay_faster", rank=2),
+    _key("replay.slower", "less_than_sign", "Slower", "In a replay: slower.", "replay_slower", rank=3),
+    _key("replay.step", "n", "Next", "In a replay: pause and go to the next row.", "replay_step", rank=3),
+    _key("replay.again", "0", "Again", "In a replay: the day from its beginning.", "replay_again", rank=4),
 )

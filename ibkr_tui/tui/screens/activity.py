@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
 import msgspec
@@ -21,11 +21,13 @@ from ibkr_tui.tui.activity.entry import Entry, Kind
 from ibkr_tui.tui.activity.timeline import Timeline
 from ibkr_tui.tui.desk_state import Chosen, DeskState
 from ibkr_tui.tui.feed import Changed
+from ibkr_tui.tui.replay.feed import ReplayFeed
 from ibkr_tui.tui.screens.line_entry import LineEntry
 from ibkr_tui.tui.screens.page import Page
 from ibkr_tui.tui.widgets.activity_board import ActivityBoard
 from ibkr_tui.tui.widgets.activity_details import ActivityDetails
 from ibkr_tui.tui.widgets.board import Board
+from ibkr_tui.tui.widgets.replay_bar import ReplayBar
 
 _AT_ONCE: Final = 500
 _BEFORE: Final = 50
@@ -46,6 +48,7 @@ class ActivityScreen(Page):
         self.board = ActivityBoard(self.timeline, id="activity")
         self.pane = ActivityDetails(id="details")
         self.pane.display = False
+        self.bar = ReplayBar(state.feed.player, id="replay") if isinstance(state.feed, ReplayFeed) else None
         self._asked: set[str] = set()
         self._note = ""
         self._stale = True
@@ -53,6 +56,8 @@ class ActivityScreen(Page):
 
     def compose(self) -> ComposeResult:
         yield self.status
+        if self.bar is not None:
+            yield self.bar
         with Container(id="activity-panes"):
             yield self.board
             yield self.pane
@@ -71,6 +76,8 @@ class ActivityScreen(Page):
 
     def frame(self, changed: Changed, *, flashes: bool) -> None:
         super().frame(changed, flashes=flashes)
+        if self.bar is not None:
+            self.bar.paint()
         if changed.audited or changed.fills or changed.events or changed.link or "health" in changed.keys:
             self._read()
 
@@ -155,18 +162,18 @@ class ActivityScreen(Page):
     # actions
 
     def applies(self, action: Action) -> bool:
-        entry = self.board.entry
-        if action.method == "this_symbol":
-            return bool(self.board.wanted.symbol) or bool(entry and entry.symbol)
-        if action.method == "this_order":
-            return bool(self.board.wanted.order) or bool(entry and entry.order)
-        if action.method == "open_row":
-            return entry is not None
-        if action.method == "close":
-            return self.pane.display or not self.board.wanted.is_all
-        if action.method in {"details_down", "details_up"}:
-            return self.pane.display
-        return super().applies(action)
+        entry, wanted = self.board.entry, self.board.wanted
+        if action.method.startswith("replay_"):
+            return self.bar is not None
+        own = {
+            "this_symbol": bool(wanted.symbol or (entry is not None and entry.symbol)),
+            "this_order": bool(wanted.order or (entry is not None and entry.order)),
+            "open_row": entry is not None,
+            "close": self.pane.display or not wanted.is_all,
+            "details_down": self.pane.display,
+            "details_up": self.pane.display,
+        }
+        return own[action.method] if action.method in own else super().applies(action)
 
     def action_open_row(self) -> None:
         """The details, or what is missing in a gap."""
@@ -220,6 +227,33 @@ class ActivityScreen(Page):
     def _found(self, words: str | None) -> None:
         if words is not None:
             self._want(words=words)
+
+    # a replay
+
+    def _steer(self, steer: Callable[[ReplayFeed], None]) -> None:
+        feed = self.state.feed
+        if self.bar is not None and isinstance(feed, ReplayFeed):
+            steer(feed)
+            self.bar.paint()
+            self.keys_bar.paint()
+
+    def action_replay_play(self) -> None:
+        """Pause, or play on."""
+        self._steer(lambda feed: feed.player.toggle())
+
+    def action_replay_faster(self) -> None:
+        self._steer(lambda feed: feed.player.change_speed(1))
+
+    def action_replay_slower(self) -> None:
+        self._steer(lambda feed: feed.player.change_speed(-1))
+
+    def action_replay_step(self) -> None:
+        """The next row."""
+        self._steer(lambda feed: feed.step())
+
+    def action_replay_again(self) -> None:
+        """The day from its beginning."""
+        self._steer(lambda feed: feed.begin_again())
 
     def action_row_up(self) -> None:
         self.board.move(-1)

@@ -121,15 +121,14 @@ class ActivityBoard(Board):
         link = self.state.feed.link
         if not self.wanted.is_all and self.timeline.entries:
             return (f"Nothing matches {self.wanted.told()}. Esc shows everything.",)
-        if link is LinkState.STARTING:
-            return ("The time line appears when the core is ready.",)
-        if not self.state.feed.is_live:
-            return ("The time line comes back with the core.",)
+        if link is not LinkState.LIVE:
+            when = "appears when the core is ready" if link is LinkState.STARTING else "comes back with the core"
+            return (f"The time line {when}.",)
         if failure := self.audit_failure:
             return self._wrapped(f"No audit: {failure}. No order is sent until it can be written.")
-        if not self.state.feed.audit:
-            return self._wrapped("Reading the audit… Orders, fills and what the core did appear here.")
-        return ("Nothing has happened yet.",)
+        if self.state.feed.is_replay:
+            return ("The day begins…",)
+        return self._wrapped("Reading the audit… Orders, fills and what the core did appear here.")
 
     def _wrapped(self, words: str) -> Sequence[str]:
         return tuple(wrap(words, max(20, self.content_size.width - 2)))

@@ -164,6 +164,8 @@ class BookBoard(Board):
         return [Segment(figures.left(words, width) if is_text else figures.right(words, width), ink)]
 
     def nothing(self) -> Sequence[str]:
+        if self.state.feed.is_replay:
+            return ("The recording has no positions: it has orders, fills and the audit.",)
         feed = self.state.feed
         if feed.link is LinkState.STARTING:
             return ("Positions appear when the core is ready.",)

@@ -40,6 +40,8 @@ class PositionBoard(Board):
         return [Segment(" " + words, self.palette.muted)]
 
     def nothing(self) -> Sequence[str]:
+        if self.state.feed.is_replay:
+            return ("The recording has no positions: it has orders, fills and the audit.",)
         if self.state.feed.link is LinkState.STARTING:
             return ("Positions appear when the core is ready.",)
         if not self.state.feed.positions.is_read:
