@@ -245,7 +245,7 @@ class OAuth1:
         parameters = self._parameters(keys, "HMAC-SHA256")
         signed = signing.in_dialect(query, self._dialect)
         return {
-            "Authorization": signing.signed_header(token, keys.realm, method, url, parameters, signed),
+            "Authorization": signing.signed_header(token, keys.realm, (method, url), parameters, signed),
         }
 
     def _parameters(self, keys: KeySet, method: str) -> dict[str, str]:

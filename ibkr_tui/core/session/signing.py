@@ -46,11 +46,12 @@ def authorization(realm: str, parameters: Mapping[str, str], signature: str) -> 
     return f'OAuth realm="{realm}", ' + ", ".join([f'{name}="{value}"' for name, value in signed])
 
 
-def signed_header(token: bytes, realm: str, method: str, url: str, oauth: Mapping[str, str], query: Query) -> str:
-    """The header of a request signed with `token`: what `base_string`, `sign_hmac` and `authorization` give, in one go.
+def signed_header(token: bytes, realm: str, target: tuple[str, str], oauth: Mapping[str, str], query: Query) -> str:
+    """The header of a request to `target`, a method and a URL: `base_string`, `sign_hmac` and `authorization` in one go.
 
     Percent-encoding goes character by character, so a text encoded in pieces is the text encoded as a whole.
     """
+    method, url = target
     pairs = "%26".join([f"{_name(name)}%3D{quote_plus(value)}" for name, value in sorted([*oauth.items(), *query])])
     signature = sign_hmac(token, f"{method}&{_address(url)}&{pairs}")
     encoded = signature.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
