@@ -33,6 +33,8 @@ from ibkr_tui.core.quiet import QuietWindow
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.core.web.endpoints import Endpoints
 from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.groups import Proposal
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.log import Log
 from ibkr_tui.model.table import Table
@@ -135,6 +137,7 @@ class OrderRoom:
             book=self.book,
             sweeper=self.sweeper,
             send=self.submitter.send_one,
+            refusals=self._refusals,
             clock=clock,
             operator=self.operator,
         )
@@ -156,6 +159,12 @@ class OrderRoom:
             looked=self.reconciler.looked,
             clock=clock,
         )
+
+    async def _refusals(self, proposal: Proposal, approval: str) -> tuple[BrokerError, ...]:
+        refusals = (await self.gate.examine(proposal)).refusals
+        if self.gate.needs_approval and not approval:
+            refusals += (BrokerError("APPROVAL_REQUIRED", "closing is sent only when it was previewed and approved"),)
+        return refusals
 
     def _trip(self, why: str) -> None:
         self.guards.trip(why)

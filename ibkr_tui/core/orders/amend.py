@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -99,8 +100,19 @@ class Amender:
         if "qty" in changes and order.role in _BRACKET:
             for leg in self._book.group(order.group_id):
                 if leg.key != order.key and leg.state is OrderState.WORKING and leg.qty != changes["qty"]:
-                    await self._amend(leg, {"qty": changes["qty"]}, instrument, caller, "")
+                    await self._follow(amended, leg, changes["qty"], instrument, caller)
         return self._book.find(amended.key) or amended
+
+    async def _follow(self, lead: Order, leg: Order, qty: Decimal, instrument: Instrument, caller: Caller) -> None:
+        """Give another leg of the bracket the quantity that `lead` has now."""
+        try:
+            await self._amend(leg, {"qty": qty}, instrument, caller, "", follows=True)
+        except BrokerError as error:
+            raise BrokerError(
+                "IBKR_GROUP_PARTIAL",
+                f"{summary(lead)} is changed, its {leg.role.value} of {plain(leg.qty)} is not: {error.message}",
+                details={"coid": leg.coid, "order_id": leg.order_id, "cause": error.code},
+            ) from None
 
     def ticket(self, order: Order, changes: Mapping[str, Any], instrument: Instrument) -> OrderTicket:
         """The whole ticket as it would be said again. Raises BrokerError BAD_TICKET."""
@@ -118,7 +130,14 @@ class Amender:
         return ticket
 
     async def _amend(
-        self, order: Order, changes: Mapping[str, Any], instrument: Instrument, caller: Caller, approval: str
+        self,
+        order: Order,
+        changes: Mapping[str, Any],
+        instrument: Instrument,
+        caller: Caller,
+        approval: str,
+        *,
+        follows: bool = False,
     ) -> Order:
         async with self._lock:
             order = self.order(order.key)  # it may have ended while another order was being sent
@@ -126,7 +145,7 @@ class Amender:
             ticket = self.ticket(order, changes, instrument)
             leg = Leg(order.role, ticket, instrument)
             proposal = Proposal(GroupKind.SIMPLE, self._account, (leg,), amends=order.key)
-            judgement = await self._gate.judge(proposal, caller, approval)
+            judgement = await self._gate.judge(proposal, caller, approval, follows=follows)
             body = encode(
                 amend_payload(
                     ticket,

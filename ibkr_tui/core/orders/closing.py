@@ -76,6 +76,7 @@ class Closer:
         book: OrderBook,
         sweeper: Sweeper,
         send: Send,
+        refusals: Callable[[Proposal, str], Awaitable[Iterable[BrokerError]]],
         clock: Clock,
         operator: str = "",
     ) -> None:
@@ -85,6 +86,7 @@ class Closer:
         self._book = book
         self._sweeper = sweeper
         self._send = send
+        self._refusals = refusals
         self._clock = clock
 
     async def held(self, conid: int, name: str) -> Position:
@@ -108,17 +110,25 @@ class Closer:
 
     async def close(self, instrument: Instrument, how: CloseHow, caller: Caller, approval: str = "") -> Order:
         """Close it. Raises BrokerError NO_POSITION, ORDERS_STILL_WORK, or what the gate and the broker say."""
-        await self.held(instrument.conid, instrument.description)
+        before = await self.held(instrument.conid, instrument.description)
+        await self._check_first(self.proposal(before, instrument, how), approval)
         await self.clear(instrument, caller)
         position = await self.held(instrument.conid, instrument.description)
         return await self._send(self.proposal(position, instrument, how), caller, approval)
 
     async def reverse(self, instrument: Instrument, how: CloseHow, caller: Caller, approval: str = "") -> Order:
         """Turn it round. Raises as `close`; what it leads into is judged like any new order."""
-        await self.held(instrument.conid, instrument.description)
+        before = await self.held(instrument.conid, instrument.description)
+        await self._check_first(self.reversal(before, instrument, how), approval)
         await self.clear(instrument, caller)
         position = await self.held(instrument.conid, instrument.description)
         return await self._send(self.reversal(position, instrument, how), caller, approval)
+
+    async def _check_first(self, proposal: Proposal, approval: str) -> None:
+        """Raise what the gate would refuse, before a protective stop is cancelled for an order that never leaves."""
+        for refusal in await self._refusals(proposal, approval):
+            if refusal.code != "ORDER_BLOCKED_UNKNOWN":  # what works is cancelled first, and its fate told then
+                raise refusal
 
     async def clear(self, instrument: Instrument, caller: Caller) -> tuple[CancelOutcome, ...]:
         """Cancel what works on the instrument, and return when it is gone.

@@ -11,12 +11,14 @@ from ibkr_tui.core.orders.exposure import EXITS
 from ibkr_tui.model.orders import Order, OrderTicket, Side
 
 
-def adds_risk(before: Order, ticket: OrderTicket, position: Decimal) -> bool:
-    """Whether `ticket` in the place of `before` risks more, with `position` (signed) held.
+def adds_risk(before: Order, ticket: OrderTicket, position: Decimal, known: OrderTicket | None = None) -> bool:
+    """Whether `ticket` in the place of `before`, whose ticket was `known`, risks more, with `position` (signed) held.
 
     Of an order that leads into a position a smaller quantity or a price that is harder to reach is less; of one that
     leads out of it a price that is easier to reach.
     """
+    if known is not None and (known.outside_rth, known.limit_offset) != (ticket.outside_rth, ticket.limit_offset):
+        return True
     leads_out = before.role in EXITS or _leads_out(before, position)
     if (ticket.side, ticket.order_type.value) != (before.side, before.order_type):
         return True

@@ -95,8 +95,11 @@ class Gate:
         self._clock = clock
         self._on_journal_failure = on_journal_failure
 
-    async def judge(self, proposal: Proposal, caller: Caller, approval: str = "") -> Judgement:
-        """The numbers of a proposal that may be sent; `approval` is used up.
+    async def judge(
+        self, proposal: Proposal, caller: Caller, approval: str = "", *, follows: bool = False
+    ) -> Judgement:
+        """The numbers of a proposal that may be sent; `approval` is used up. One that `follows` was approved with
+        another: the legs of a bracket have one quantity.
 
         Raises BrokerError with the rule that refused it: JOURNAL_UNAVAILABLE, KILL_SWITCH_ON, LIVE_…,
         RISK_…, APPROVAL_…
@@ -105,13 +108,14 @@ class Gate:
         _check_tickets(proposal)
         amended = self._amended(proposal)
         legs = await self._facts(proposal, amended)
-        adds = amended is None or adds_risk(amended, proposal.legs[0].ticket, legs[0][1].position)
+        adds = self._adds_risk(proposal, legs, amended)
         self.check_switch(adds_risk=adds)
         self._check_mode(proposal, legs)
         judged = self._judge(proposal, legs, adds)
         await self._check_pace(proposal, judged.value)
         check_rehearsal(legs[0][1])
-        self._check_approval(proposal, approval)
+        if not follows:
+            self._check_approval(proposal, approval)
         self.check_switch(adds_risk=adds)  # it may have been turned on while the facts were read
         self._live.check_orders()  # and an acknowledgement may have run out
         return _judgement(judged, adds)
@@ -124,7 +128,7 @@ class Gate:
         _check_tickets(proposal)
         amended = self._amended(proposal)
         legs = await self._facts(proposal, amended)
-        adds = amended is None or adds_risk(amended, proposal.legs[0].ticket, legs[0][1].position)
+        adds = self._adds_risk(proposal, legs, amended)
         judged = measure(proposal.kind, legs, self._limits.now)
         refusals: list[BrokerError] = []
 
@@ -166,6 +170,12 @@ class Gate:
     def needs_approval(self) -> bool:
         """Whether an order needs a preview that was approved: on live always."""
         return self._profile.kind == "live" or self._profile.safety.require_approval
+
+    def _adds_risk(self, proposal: Proposal, legs: list[LegFacts], amended: Order | None) -> bool:
+        if amended is None:
+            return True
+        known = self._book.ticket(amended.key)
+        return adds_risk(amended, proposal.legs[0].ticket, legs[0][1].position, known)
 
     def _amended(self, proposal: Proposal) -> Order | None:
         if not proposal.amends:

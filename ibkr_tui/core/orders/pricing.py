@@ -57,6 +57,9 @@ def is_fresh(quote: QuoteFacts | None, limits: Limits) -> bool:
     )
 
 
+_TRIGGERED: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL, OrderType.TRAIL_LIMIT})
+
+
 def reference(quote: QuoteFacts | None, side: Side, limits: Limits) -> Reference | None:
     """The adverse side of a fresh quote; of a closed, halted or delayed market its last price; None without any."""
     if quote is None:
@@ -88,7 +91,7 @@ def price_of(ticket: OrderTicket, quote: QuoteFacts | None, limits: Limits) -> t
         return ticket.limit_price, "limit"
     if kind is OrderType.STOP:
         stop = _needed(ticket.stop_price, "stop_price", "A stop order needs a stop price.")
-        return stop, "stop"
+        return (_at_least(stop, ticket, quote, limits) if ticket.side is Side.BUY else stop), "stop"
     if kind in {OrderType.TRAIL, OrderType.TRAIL_LIMIT}:
         return _trailing(ticket, quote, limits), "trail"
     market = reference(quote, ticket.side, limits)
@@ -97,11 +100,24 @@ def price_of(ticket: OrderTicket, quote: QuoteFacts | None, limits: Limits) -> t
     raise _no_quote(ticket, quote, limits)
 
 
+def _at_least(trigger: Decimal, ticket: OrderTicket, quote: QuoteFacts | None, limits: Limits) -> Decimal:
+    """What acts at once fills at the market: a trigger that is written low makes no order small. Of an old quote the
+    last known price still says more than such a trigger.
+    """
+    market = reference(quote, ticket.side, limits)
+    if market is not None:
+        return max(trigger, market.price)
+    known = (quote.last or quote.close) if quote is not None else None
+    return trigger if known is None else max(trigger, known)
+
+
 def _trailing(ticket: OrderTicket, quote: QuoteFacts | None, limits: Limits) -> Decimal:
     """Where a trailing order would trigger if the market turned now; of one with a limit, that limit."""
     sign = ticket.side.sign
     trigger = ticket.stop_price
-    if trigger is None:
+    if trigger is not None:
+        trigger = _at_least(trigger, ticket, quote, limits)  # it follows the market from there
+    else:
         distance = _needed(ticket.trail, "trail", "A trailing order needs its distance.")
         market = reference(quote, ticket.side, limits)
         if market is None:
@@ -150,7 +166,7 @@ def check_collar(ticket: OrderTicket, instrument: Instrument, quote: QuoteFacts 
 def check_stop_side(ticket: OrderTicket, instrument: Instrument, quote: QuoteFacts | None, limits: Limits) -> None:
     """Raise BrokerError BAD_TICKET for a stop that the market has passed already: it would act at once."""
     stop = ticket.stop_price
-    if stop is None or ticket.order_type not in {OrderType.STOP, OrderType.STOP_LIMIT} or quote is None:
+    if stop is None or ticket.order_type not in _TRIGGERED or quote is None:
         return
     if not is_fresh(quote, limits) or quote.last is None or quote.bid is None or quote.ask is None:
         return

@@ -160,6 +160,14 @@ def reduces(position: Decimal, side: Side, qty: Decimal) -> bool:
     return position != 0 and (position > 0) != (side is Side.BUY) and qty <= abs(position)
 
 
+def _only_reduces(leg: Leg, facts: RiskFacts, found: Assessment) -> bool:
+    """Whether it makes the position smaller even if all that works on its side is filled too."""
+    if not reduces(facts.position, leg.ticket.side, leg.ticket.qty):
+        return False
+    works = facts.working.buying if leg.ticket.side is Side.BUY else facts.working.selling
+    return works <= 0 or works + found.value <= found.value / leg.ticket.qty * abs(facts.position)
+
+
 def asset_class(sec_type: str) -> str:
     """The name of requirement A-096 for a security type; empty for one that has none."""
     kind = "OPT" if sec_type in _OPTIONS else sec_type
@@ -228,7 +236,7 @@ def _check_leverage(kind: GroupKind, legs: Sequence[tuple[Leg, RiskFacts]], judg
     counts = legs[:1] if kind is GroupKind.BRACKET else legs
     if judged.leverage_after is None or judged.leverage_before is None:
         raise BrokerError("RISK_LEVERAGE", "the account has no equity to trade on")
-    if all(reduces(known.position, leg.ticket.side, leg.ticket.qty) for leg, known in counts):
+    if all(_only_reduces(leg, known, one) for (leg, known), one in zip(counts, judged.legs, strict=False)):
         return
     own = judged.value / facts.net_liquidation
     after = judged.leverage_after if judged.leverage_after > judged.leverage_before else Decimal(0)

@@ -47,7 +47,9 @@ class OrderCalls(Protocol):
 class Judge(Protocol):
     """The gate, as far as sending needs it."""
 
-    async def judge(self, proposal: Proposal, caller: Caller, approval: str = "") -> Judgement: ...
+    async def judge(
+        self, proposal: Proposal, caller: Caller, approval: str = "", *, follows: bool = False
+    ) -> Judgement: ...
     def check_switch(self, *, adds_risk: bool = True) -> None: ...
 
 

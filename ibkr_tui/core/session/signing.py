@@ -47,7 +47,7 @@ def authorization(realm: str, parameters: Mapping[str, str], signature: str) -> 
 
 
 def signed_header(token: bytes, realm: str, target: tuple[str, str], oauth: Mapping[str, str], query: Query) -> str:
-    """The header of a request to `target`, a method and a URL: `base_string`, `sign_hmac` and `authorization` in one go.
+    """The header of a request to `target`, a method and a URL: base string, signature and header in one go.
 
     Percent-encoding goes character by character, so a text encoded in pieces is the text encoded as a whole.
     """

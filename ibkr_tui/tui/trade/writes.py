@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview
 from ibkr_tui.model.portfolio import Position
@@ -25,8 +26,14 @@ def order_name(order: Order) -> str:
 
 async def cancel(feed: Feed, orders: Sequence[Order]) -> None:
     """Ask the broker to cancel each; the first refusal is raised when all were asked."""
+    refusal: BrokerError | None = None
     for order in orders:
-        await feed.call("cancel_order", {"order_id": order_name(order)}, deadline=20)
+        try:
+            await feed.call("cancel_order", {"order_id": order_name(order)}, deadline=20)
+        except BrokerError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
 
 
 async def cancel_all(feed: Feed) -> Any:

@@ -40,8 +40,18 @@ class Scene:
         self.qty = D(100)
         self.sweeper = Sweeper(self.book, self, self.read, self.quiet)  # type: ignore[arg-type]
         self.closer = Closer(
-            account="DU1", positions=self.positions, book=self.book, sweeper=self.sweeper, send=self.send, clock=clock
+            account="DU1",
+            positions=self.positions,
+            book=self.book,
+            sweeper=self.sweeper,
+            send=self.send,
+            refusals=self.refusals,
+            clock=clock,
         )
+        self.refused: list[BrokerError] = []
+
+    async def refusals(self, proposal: Proposal, approval: str) -> list[BrokerError]:
+        return self.refused
 
     async def positions(self) -> list[Position]:
         zero = D(0)
@@ -102,6 +112,16 @@ async def test_a_fill_of_an_exit_meanwhile_lowers_what_is_closed(scene: Scene) -
     scene.on_cancel = filled
     await scene.closer.close(AAPL, CloseHow(), WHO)
     assert [(p.legs[0].ticket.side, p.legs[0].ticket.qty) for p, _ in scene.sent] == [(Side.BUY, D(30))]
+
+
+async def test_what_would_be_refused_leaves_the_exits_where_they_are(scene: Scene) -> None:
+    scene.working("t1", Side.SELL)
+    scene.refused = [BrokerError("KILL_SWITCH_ON", "the kill switch is on")]
+    for work in (scene.closer.close, scene.closer.reverse):
+        with pytest.raises(BrokerError) as caught:
+            await work(AAPL, CloseHow(), WHO)
+        assert caught.value.code == "KILL_SWITCH_ON"
+    assert (scene.asked, scene.sent) == ([], [])
 
 
 async def test_nothing_is_closed_beside_an_order_that_still_works(scene: Scene) -> None:

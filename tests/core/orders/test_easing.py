@@ -56,3 +56,10 @@ def test_a_stop_that_leads_in() -> None:
     entry = msgspec.structs.replace(ENTRY, order_type="stop", limit_price=None, stop_price=D(110))
     assert adds_risk(entry, same(entry, stop_price=D(111)), D(0)) is False
     assert adds_risk(entry, same(entry, stop_price=D(109)), D(0)) is True
+
+
+def test_a_longer_day_or_a_wider_offset_is_no_easing() -> None:
+    known = same(STOP)
+    for changes in ({"outside_rth": True}, {"limit_offset": D(5)}):
+        assert adds_risk(STOP, same(STOP, **changes), D(10), known) is True
+    assert adds_risk(STOP, known, D(10), known) is False

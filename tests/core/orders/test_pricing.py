@@ -154,3 +154,15 @@ def test_the_distance_to_the_market() -> None:
     assert distance_pct(ticket(OrderType.LIMIT), D(90), QUOTE) == D(-10)
     assert distance_pct(ticket(OrderType.LIMIT, Side.SELL), D(99), QUOTE) == D(0)
     assert distance_pct(ticket(OrderType.LIMIT), D(90), None) is None
+
+
+def test_a_trigger_that_is_written_low_makes_no_order_small() -> None:
+    quote = QuoteFacts(QuoteStatus.LIVE, D(399), D(401), D(400), 0.1)
+    trail = OrderTicket(Side.BUY, D(3000), order_type=OrderType.TRAIL, trail=D(1), stop_price=D(2))
+    assert price_of(trail, quote, Limits()) == (D(401), "trail")
+    with pytest.raises(BrokerError) as caught:
+        check_stop_side(trail, AAPL, quote, Limits())
+    assert caught.value.code == "BAD_TICKET"
+    old = msgspec.structs.replace(quote, age=900.0)
+    stop = OrderTicket(Side.BUY, D(10_000), order_type=OrderType.STOP, stop_price=D(1))
+    assert price_of(stop, old, Limits()) == (D(400), "stop")

@@ -103,7 +103,9 @@ class OpenGate:
     def __init__(self, book: OrderBook) -> None:
         self._book = book
 
-    async def judge(self, proposal: Proposal, caller: Caller, approval: str = "") -> Judgement:
+    async def judge(
+        self, proposal: Proposal, caller: Caller, approval: str = "", *, follows: bool = False
+    ) -> Judgement:
         for leg in proposal.legs:
             if not proposal.amends and self._book.blocking(leg.instrument.conid, leg.ticket.side):
                 raise BrokerError("ORDER_BLOCKED_UNKNOWN", "an unknown order blocks")
