@@ -26,7 +26,7 @@ FLOORS = [
     Floor("ibkr_tui/core/web/*", "tests/core/web", 90),
     Floor("ibkr_tui/core/market/*", "tests/core/market", 90),
     Floor("ibkr_tui/core/keys/*", "tests/core/keys", 90),
-    Floor("ibkr_tui/core/operations/*", "tests/core/operations", 85),
+    Floor("ibkr_tui/core/operations/*", "tests/core/(operations|broker)", 85),
     Floor("ibkr_tui/core/orders/payloads.py", "tests/core/orders", 85),
 ]
 
@@ -36,7 +36,8 @@ def measure(floor: Floor) -> tuple[bool, str]:
     report = subprocess.run(
         [
             *(sys.executable, "-m", "coverage", "report", f"--include={floor.include}"),
-            *(f"--contexts=^{floor.tests}", f"--fail-under={floor.percent}"),
+            # The empty context is what runs when a file is imported, before any test.
+            *("--ignore-errors", f"--contexts=^{floor.tests},^$", f"--fail-under={floor.percent}"),
         ],
         capture_output=True,
         text=True,
