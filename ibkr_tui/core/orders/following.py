@@ -5,6 +5,7 @@ What binds a broker's id to an order of ours stands here; what rows and answers 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,7 +23,7 @@ OnChange = Callable[[Order | None, Order], None]
 """Called with the order before (None when it is new) and after each change of its state or its fills."""
 
 
-class Following:
+class Following(ABC):
     """Writes the `orders` table. `on_alarm` gets a sentence when the broker contradicts what is known."""
 
     def __init__(
@@ -99,9 +100,9 @@ class Following:
             for followed, text in zip(left, texts, strict=True):
                 self._change(followed, state=OrderState.REJECTED, text=text if len(texts) == 1 else " · ".join(texts))
 
+    @abstractmethod
     def _apply(self, followed: Followed, row: OrderRow, told: OrderRow | None = None) -> None:
-        """What a row says of an order: the book's."""
-        raise NotImplementedError
+        """Take in what a row says of an order: the order book knows how its state moves."""
 
     def _bind(self, followed: Followed, order_id: str) -> None:
         """From now on the broker's id names this order; a foreign row that stood for it goes."""
