@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ibkr_tui.sim import gateway
+from ibkr_tui.sim import gateway, request_tokens
 from ibkr_tui.sim.acts import perform
 from ibkr_tui.sim.control import ROOT, routes
 from ibkr_tui.sim.front import PREFIX, Front
@@ -22,7 +22,7 @@ def build_app(sim: Simulator) -> ASGIApp:
     front = Front(sim)
     prefixes = (PREFIX, gateway.ALIAS) if sim.options.gateway else (PREFIX,)
     streams = [WebSocketRoute(f"{prefix}/ws", websocket_endpoint) for prefix in prefixes]
-    pages = gateway.routes(sim) if sim.options.gateway else []
+    pages = gateway.routes(sim) if sim.options.gateway else request_tokens.routes(sim)
     rest = Starlette(routes=[*streams, *routes(sim), *pages])
     rest.state.sim = sim
     page_paths = {page.path for page in pages}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import string
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,11 @@ class Registration:
     realm: str = REALM
     encryption_key: rsa.RSAPublicKey | None = None
     active_from: float | None = None
+
+    @property
+    def is_third_party(self) -> bool:
+        """IBKR gives third parties 25 hex digits; who serves himself chooses nine letters (reference 1.1)."""
+        return re.fullmatch(r"[0-9a-f]{25}", self.consumer_key) is not None
 
     @property
     def missing(self) -> list[str]:

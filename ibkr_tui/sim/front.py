@@ -63,7 +63,7 @@ class Front:
 
     def _dispatch(self, request: Request, sent_path: str, path: str, body: bytes) -> Response:
         endpoint, params = _find(request.method, path)
-        known = path == MINT or self._sim.oauth2.serves(path)
+        known = path == MINT or self._sim.oauth2.serves(path) or self._sim.request_tokens.serves(path)
         name = endpoint.template if endpoint else path if known else "unknown"
         self._sim.statistics.requests[f"{request.method} {name}"] += 1
         try:
@@ -77,6 +77,8 @@ class Front:
                 response = self._sim.oauth2.answer(request.method, path, dict(request.headers), body)
             elif path == MINT and request.method == "POST":
                 response = answer(self._sim.verifier.mint(signed))
+            elif self._sim.request_tokens.serves(path):
+                response = answer(self._sim.request_tokens.answer(path, signed))
             else:
                 login = self._admit(signed, path, endpoint)
                 call = Call(

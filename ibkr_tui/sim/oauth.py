@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ibkr_tui.sim.clock import Clock
 from ibkr_tui.sim.credentials import Registration
@@ -158,20 +159,7 @@ class Verifier:
             raise self._refuse("invalid consumer")
         if not registration.access_token or oauth.get("oauth_token") != registration.access_token:
             raise self._refuse(f"LST failed, error: No access secret key found for {registration.consumer_key}")
-        self._method_and_time(oauth, "RSA-SHA256")
-        prepend = registration.secret.hex()
-        try:
-            raw_signature = base64.b64decode(signature, validate=True)
-        except binascii.Error:
-            raise self._refuse("invalid signature") from None
-        for _, text in base_strings(signed, oauth):
-            try:
-                key.verify(raw_signature, (prepend + text).encode(), padding.PKCS1v15(), hashes.SHA256())
-            except InvalidSignature:
-                continue
-            break
-        else:
-            raise self._refuse("invalid signature")
+        self._signed_with(key, signed, oauth, signature, prepend=registration.secret.hex())
         self._realm_and_nonce(user, registration, realm, oauth)
         challenge = self._challenge(oauth.get("diffie_hellman_challenge", ""), registration.dh_prime)
         response, shared = self._exchange(challenge, registration.dh_prime, registration.dh_generator)
@@ -183,6 +171,42 @@ class Verifier:
             "live_session_token_signature": hmac.digest(token, registration.consumer_key.encode(), hashlib.sha1).hex(),
             "live_session_token_expiration": int(login.expires_at * 1000),
         }
+
+    def third_party(self, signed: Signed) -> tuple[User, Registration, dict[str, str]]:
+        """Who asks for a request token, or for an access token in its place: signed with the signature key, and
+        without anything in front of the base string (section 1.3). A self-service consumer may not ask at all."""
+        oauth = parse_header(signed.authorization)
+        realm, signature = oauth.pop("realm", None), unquote(oauth.pop("oauth_signature", ""))
+        user, registration = self._consumer(oauth)
+        key = registration.signature_key
+        if key is None or registration.missing or registration.seconds_to_wait(self._clock.monotonic()) > 0:
+            raise self._refuse("invalid consumer")
+        if not registration.is_third_party:
+            raise self._refuse("consumer is not allowed to use this call")
+        self._signed_with(key, signed, oauth, signature)
+        self._realm_and_nonce(user, registration, realm, oauth)
+        return user, registration, oauth
+
+    def refuse(self, reason: str) -> Refused:
+        """The refusal of a call that was signed well, counted."""
+        return self._refuse(reason)
+
+    def _signed_with(
+        self, key: RSAPublicKey, signed: Signed, oauth: dict[str, str], signature: str, *, prepend: str = ""
+    ) -> None:
+        """RSA-SHA256 over the base string, with ``prepend`` in front of it."""
+        self._method_and_time(oauth, "RSA-SHA256")
+        try:
+            raw_signature = base64.b64decode(signature, validate=True)
+        except binascii.Error:
+            raise self._refuse("invalid signature") from None
+        for _, text in base_strings(signed, oauth):
+            try:
+                key.verify(raw_signature, (prepend + text).encode(), padding.PKCS1v15(), hashes.SHA256())
+            except InvalidSignature:
+                continue
+            return
+        raise self._refuse("invalid signature")
 
     def _challenge(self, text: str, prime: int) -> int:
         if not re.fullmatch(r"[0-9a-fA-F]{1,600}", text):

@@ -42,9 +42,8 @@ class Token:
 
 def command(sim: Simulator, body: Any) -> Any:
     """``do``: ``register`` (``consumer_key``, any of ``signature encryption dhparam`` as PEM, ``activation_delay_s``,
-    ``account``), ``upload_directory`` (the same from ``path``), ``token``, ``revoke``, ``activate``.
-
-    Raises ValueError with the portal's sentence.
+    ``account``), ``upload_directory`` (the same from ``path``), ``token``, ``authorize`` (a person allows the request
+    token ``oauth_token``: its verifier), ``revoke``, ``activate``. Raises ValueError with the portal's sentence.
     """
     kind = body.get("do") if isinstance(body, dict) else None
     if kind == "register":
@@ -54,11 +53,13 @@ def command(sim: Simulator, body: Any) -> Any:
     if kind == "token":
         token = issue_token(sim, body.get("consumer_key"))
         return {"access_token": token.access_token, "access_token_secret": token.access_token_secret}
+    if kind == "authorize":
+        return {"oauth_verifier": sim.request_tokens.allow(body.get("oauth_token"))}
     if kind == "revoke":
         return revoke(sim, body.get("consumer_key"))
     if kind == "activate":
         return activate(sim, body.get("consumer_key"))
-    raise ValueError(f"do must be register, upload_directory, token, revoke or activate, not {kind!r}")
+    raise ValueError(f"do must be register, upload_directory, token, authorize, revoke or activate, not {kind!r}")
 
 
 def state(sim: Simulator) -> dict[str, Any]:
@@ -92,6 +93,16 @@ def issue_token(sim: Simulator, consumer_key: object) -> Token:
     user, known = _known(sim, consumer_key)
     if known.encryption_key is None:
         raise ValueError(f"{known.consumer_key} has no encryption key yet: upload one, then make the token")
+    if known.is_third_party:
+        raise ValueError(
+            f"{known.consumer_key} is a third party's: it asks for a request token, and a person allows it"
+        )
+    return grant_token(user, known)
+
+
+def grant_token(user: User, known: Registration) -> Token:
+    """A new access token of a consumer with an encryption key, by either way."""
+    assert known.encryption_key is not None  # noqa: S101 - both callers have looked
     secret = secrets.token_bytes(SECRET_BYTES)
     token = secrets.token_hex(10)
     sealed = known.encryption_key.encrypt(secret, padding.PKCS1v15())
@@ -147,8 +158,8 @@ def _row(sim: Simulator, user: User, known: Registration) -> dict[str, Any]:
 
 
 def _consumer_key(value: object) -> str:
-    if not isinstance(value, str) or re.fullmatch(r"[A-Z]{9}", value) is None:
-        raise ValueError("consumer_key: choose nine letters, A to Z in capitals")
+    if not isinstance(value, str) or re.fullmatch(r"[A-Z]{9}|[0-9a-f]{25}", value) is None:
+        raise ValueError("consumer_key: choose nine letters, A to Z in capitals (a third party has 25 hex digits)")
     return value
 
 

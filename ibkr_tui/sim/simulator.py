@@ -21,6 +21,7 @@ from ibkr_tui.sim.opening import open_accounts
 from ibkr_tui.sim.options import SimOptions
 from ibkr_tui.sim.outages import Outages
 from ibkr_tui.sim.pacing import Pacing
+from ibkr_tui.sim.request_tokens import RequestTokens
 from ibkr_tui.sim.scale import scale_for
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Simulator:
         ]
         self.at_gateway: Login | None = None
         self.verifier = Verifier(self.clock, self.users)
+        self.request_tokens = RequestTokens(self.verifier)
         issued = (self.issued["paper"], self.issued["live"])
         self.oauth2 = TokenServer(
             self.clock, [(each.client, user) for each, user in zip(issued, self.users, strict=True)]
