@@ -121,7 +121,9 @@ def status(place: Portal, as_json: bool) -> None:
 def register(
     place: Portal, *, consumer_key: str, directory: Path | None, account: str | None, delay: float, as_json: bool
 ) -> None:
-    """Upload what `rotate start` staged in DIR under a consumer key of nine letters; without DIR: the demo's stage."""
+    """Upload what `rotate start` staged in DIR under a consumer key of nine letters; without DIR: the demo's stage.
+
+    A key of 25 hex digits is a third party's."""
 
     def work() -> int:
         uploads = directory
@@ -163,6 +165,27 @@ def token(place: Portal, consumer_key: str, as_json: bool) -> None:
         show(f"Access token         {said['access_token']}")
         show(f"Access token secret  {said['access_token_secret']}")
         tell("The secret is one line, however your terminal breaks it.")
+        return Exit.DONE
+
+    guard(work, json_errors=as_json)
+
+
+@portal.command()
+@click.argument("page", metavar="URL|REQUESTTOKEN")
+@_JSON
+@click.pass_obj
+def authorize(place: Portal, page: str, as_json: bool) -> None:
+    """Allow a third party's request token, as a person would in the browser. With --json: what `rotate confirm` reads.
+
+    Give the address that `rotate authorize` printed.
+    """
+
+    def work() -> int:
+        said = place.ask({"do": "authorize", "oauth_token": page.rpartition("oauth_token=")[2]})
+        if as_json:
+            emit({"oauth_verifier": said["oauth_verifier"]})
+        else:
+            show(f"Verifier  {said['oauth_verifier']}")
         return Exit.DONE
 
     guard(work, json_errors=as_json)

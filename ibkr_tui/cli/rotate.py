@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ibkr_tui.cli.output import Exit, emit_result, show, tell
-from ibkr_tui.cli.rotation_calls import NOTHING_NEW, ask_rotation, confirm_rotation, entered, in_thread
+from ibkr_tui.cli.rotation_calls import NOTHING_NEW, ask_rotation, ask_status, confirm_rotation, entered, in_thread
 from ibkr_tui.cli.running import run_command
 from ibkr_tui.cli.selection import Selection
-from ibkr_tui.model.rotation import KeyVersion, RotationDone, RotationPhase, RotationStarted, RotationStatus
+from ibkr_tui.model.rotation import (
+    KeyVersion,
+    RotationAuthorize,
+    RotationDone,
+    RotationPhase,
+    RotationStarted,
+    RotationStatus,
+)
 
 if TYPE_CHECKING:
     from ibkr_tui.core.keys.rotation import Rotation
@@ -67,7 +74,7 @@ def status(selection: Selection, as_json: bool) -> None:
     """Which set is in charge, what is staged, and what comes next."""
 
     async def work() -> int:
-        found = await ask_rotation(selection, "rotate_status", {}, in_thread(lambda it: it.status()), RotationStatus)
+        found = await ask_status(selection)
         if as_json:
             emit_result(found)
         else:
@@ -79,8 +86,36 @@ def status(selection: Selection, as_json: bool) -> None:
 
 
 @rotate.command()
+@click.argument("consumer_key", metavar="CONSUMERKEY")
+@_NAME
+@_JSON
+@click.pass_obj
+def authorize(selection: Selection, consumer_key: str, typed: str, as_json: bool) -> None:
+    """For third parties (a consumer key of 25 hex digits): ask for a request token, and say where to allow it.
+
+    IBKR must have the staged public files. A person allows it in a browser; then `rotate confirm` takes the verifier.
+    """
+
+    async def work() -> int:
+        arguments = {"consumer_key": consumer_key, "confirm": typed}
+        found = await ask_rotation(
+            selection, "rotate_authorize", arguments, lambda it: it.authorize(consumer_key), RotationAuthorize,
+            typed=typed,
+        )  # fmt: skip
+        if as_json:
+            emit_result(found)
+            return Exit.DONE
+        tell("Open this in a browser, log in as the account's user, and allow it:")
+        show(found.authorize_url)
+        tell("The page's next address holds oauth_verifier=…: give that to `ibkr-tui rotate confirm`.")
+        return Exit.DONE
+
+    run_command(work, json_errors=as_json)
+
+
+@rotate.command()
 @click.option("--input", "source", metavar="FILE|-", help="JSON with new_consumer_key, new_access_token and "
-              "new_access_token_secret; - reads stdin.")  # fmt: skip
+              "new_access_token_secret, or with oauth_verifier; - reads stdin.")  # fmt: skip
 @click.option("--input-fd", type=click.IntRange(min=3), metavar="N", help="The same from a file descriptor.")
 @click.option("--again", is_flag=True, help="Try again with what was entered before.")
 @_NAME
@@ -92,7 +127,9 @@ def confirm(
     """Prove the staged set with a test login, then switch to it. Asks for the portal's values, and echoes nothing."""
 
     async def work() -> int:
-        entry = NOTHING_NEW if again else await asyncio.to_thread(entered, source, input_fd)
+        asks = not again and source is None and input_fd is None
+        waits = asks and bool((await ask_status(selection)).authorize_url)
+        entry = NOTHING_NEW if again else await asyncio.to_thread(entered, source, input_fd, verifier=waits)
         done = await confirm_rotation(selection, entry, typed)
         if as_json:
             emit_result(done)
@@ -179,6 +216,9 @@ def _lines(found: RotationStatus) -> list[str]:
     }
     if found.expires_at is not None:
         lines.append(f"stage ends  {found.expires_at:%Y-%m-%d %H:%M} UTC")
+    if found.authorize_url:
+        lines.append(f"to allow    {found.authorize_url}")
+        says[found.phase] = "next: allow it in a browser, then ibkr-tui rotate confirm takes the verifier"
     if found.refusal is not None:
         lines.append(f"last test   {found.refusal.at:%Y-%m-%d %H:%M} UTC  {found.refusal.text}")
     return [*lines, *(f"  {path}" for path in found.upload), says[found.phase]]

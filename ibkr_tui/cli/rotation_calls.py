@@ -14,7 +14,7 @@ import msgspec
 
 from ibkr_tui.cli.selection import Selection
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.rotation import RotationDone
+from ibkr_tui.model.rotation import RotationDone, RotationStatus
 
 if TYPE_CHECKING:
     from ibkr_tui.core.keys.rotation import Rotation
@@ -22,20 +22,31 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 CONFIRM_WITHIN_S: Final = 120.0
+VERIFIER_WORDS: Final = "Verifier, after oauth_verifier= in the address (not shown)"
 
 
 class TokenDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `rotate confirm --input` reads. Its repr shows nothing of it."""
+    """What `rotate confirm --input` reads: the portal's three values, or a third party's verifier.
 
-    new_consumer_key: str
-    new_access_token: str
-    new_access_token_secret: str
+    Its repr shows nothing of it.
+    """
+
+    new_consumer_key: str = ""
+    new_access_token: str = ""
+    new_access_token_secret: str = ""
+    oauth_verifier: str = ""
 
     def __repr__(self) -> str:
         return "TokenDocument(not shown)"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one of the two, and not a part or both."""
+        portal = (self.new_consumer_key, self.new_access_token, self.new_access_token_secret)
+        return all(portal) != bool(self.oauth_verifier) and all(portal) == any(portal)
 
-NOTHING_NEW: Final = TokenDocument("", "", "")
+
+NOTHING_NEW: Final = TokenDocument()
 """Try again with what was entered before."""
 
 
@@ -67,6 +78,11 @@ async def ask_rotation(
         return msgspec.convert(await client.call(operation, arguments, deadline=CONFIRM_WITHIN_S), kind, strict=False)
 
 
+async def ask_status(selection: Selection) -> RotationStatus:
+    """How the keys stand."""
+    return await ask_rotation(selection, "rotate_status", {}, in_thread(lambda it: it.status()), RotationStatus)
+
+
 async def confirm_rotation(selection: Selection, entry: TokenDocument, typed: str) -> RotationDone:
     """Prove the staged set with `entry` and switch to it. Raises as Rotation.confirm."""
     values = msgspec.to_builtins(entry)
@@ -96,11 +112,16 @@ def check_name(profile: Profile, typed: str) -> None:
         )
 
 
-def entered(source: str | None, input_fd: int | None) -> TokenDocument:
-    """The portal's values from a file, a descriptor or a person; never from the command line."""
+def entered(source: str | None, input_fd: int | None, *, verifier: bool = False) -> TokenDocument:
+    """The portal's values from a file, a descriptor or a person; never from the command line.
+
+    `verifier`: a person is asked for the verifier of a request token that waits.
+    """
     if source is None and input_fd is None:
         if not sys.stdin.isatty():
             raise BrokerError("BAD_ARGUMENT", "nobody is here to ask: give --input FILE, --input - or --input-fd N")
+        if verifier:
+            return TokenDocument(oauth_verifier=click.prompt(VERIFIER_WORDS, hide_input=True, err=True))
         return TokenDocument(
             click.prompt("Consumer key (nine letters)", err=True),
             click.prompt("Access token (not shown)", hide_input=True, err=True),
@@ -112,7 +133,13 @@ def entered(source: str | None, input_fd: int | None) -> TokenDocument:
                 text = file.read(65536)
         else:
             text = sys.stdin.buffer.read(65536) if source == "-" else Path(str(source)).read_bytes()[:65536]
-        return msgspec.json.decode(text, type=TokenDocument)
+        document = msgspec.json.decode(text, type=TokenDocument)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not the JSON that `rotate confirm --help` names"
         raise BrokerError("BAD_ARGUMENT", f"the input cannot be read: {why}") from None
+    if not document.is_whole:
+        raise BrokerError(
+            "BAD_ARGUMENT",
+            "the input wants new_consumer_key, new_access_token and new_access_token_secret, or oauth_verifier alone",
+        )
+    return document

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 import click
 
+from ibkr_tui.cli import third_party
 from ibkr_tui.cli.output import Exit, show, tell, tell_error
 from ibkr_tui.cli.rotation_calls import (
     NOTHING_NEW,
+    VERIFIER_WORDS,
     TokenDocument,
     ask_rotation,
+    ask_status,
     check_name,
     confirm_rotation,
     entered,
@@ -59,6 +62,8 @@ _FIELDS: Final = {
     "--input", "source", metavar="FILE|-", help="The portal's values, as `rotate confirm --input` reads them."
 )
 @click.option("--input-fd", type=click.IntRange(min=3), metavar="N", help="The same from a file descriptor.")
+@click.option("--third-party", metavar="CONSUMERKEY", help="Advanced: a third party's consumer key (25 hex digits), "
+              "whose token is asked for and allowed in a browser.")  # fmt: skip
 @click.option("--confirm", "typed", default="", metavar="NAME", help="The live profile's name, if you mean it.")
 @click.pass_obj
 def setup(
@@ -71,6 +76,7 @@ def setup(
     keep_trying: bool,
     source: str | None,
     input_fd: int | None,
+    third_party: str | None,
     typed: str,
 ) -> None:
     """Set up an account: configuration, keys, what to do in IBKR's portal, a test login, the doctor.
@@ -80,7 +86,7 @@ def setup(
     run_setup(
         Setup(
             selection, kind=kind, account=account, group=group, rotate=rotate, keep_trying=keep_trying, source=source,
-            input_fd=input_fd, typed=typed,
+            input_fd=input_fd, third_party_key=third_party, typed=typed,
         )
     )  # fmt: skip
 
@@ -114,6 +120,7 @@ class Setup:
         keep_trying: bool = False,
         source: str | None = None,
         input_fd: int | None = None,
+        third_party_key: str | None = None,
         typed: str = "",
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -125,6 +132,8 @@ class Setup:
         self._keep_trying = keep_trying
         self._source = source
         self._input_fd = input_fd
+        self._third_party = third_party_key
+        self._is_new = self._asks_anew = False
         self._typed = typed
         self._wait = wait
         self._wants_values = False
@@ -250,6 +259,7 @@ class Setup:
                 return await asyncio.to_thread(rotation.start, group)
 
         asyncio.run(make())
+        self._is_new = True
 
     def _renew(self) -> None:
         arguments = {"renew": True, "confirm": self._typed}
@@ -272,6 +282,13 @@ class Setup:
                 return self._doctor()
             if found.phase is RotationPhase.EXPIRED:
                 self._renew()
+                continue
+            asks_outside = found.phase is RotationPhase.UPLOAD or self._asks_anew
+            if asks_outside and (self._third_party or found.authorize_url):
+                document = self._allowed(found)
+                if document is None:
+                    return Exit.DONE
+                self._prove(document)
                 continue
             if found.phase is RotationPhase.UPLOAD:
                 if not told:
@@ -301,6 +318,26 @@ class Setup:
         values = [self._ask(words, hidden=hidden, default=None if hidden else known or None)
                   for words, hidden in _FIELDS.values()]  # fmt: skip
         return TokenDocument(*values)
+
+    def _allowed(self, found: RotationStatus) -> TokenDocument | None:
+        """A third party's way: a request token that a person allows, then its verifier. None: to be done outside."""
+        page = found.authorize_url
+        if not page or self._asks_anew:
+            if self._is_new:
+                third_party.say_files(found)
+                if not self._asks:
+                    tell("When IBKR has them, run this again with the same --third-party.")
+                    return None
+                self._ask("Enter, when IBKR has them", default="")
+            self._is_new = self._asks_anew = False
+            page = third_party.ask_page(self._selection, str(self._third_party or ""), self._typed)
+        if self._source is not None or self._input_fd is not None:
+            return self._enter(found)
+        third_party.say_page(page)
+        if not self._asks:
+            tell("Then run `ibkr-tui setup --input FILE` with its oauth_verifier.")
+            return None
+        return TokenDocument(oauth_verifier=self._ask(VERIFIER_WORDS, hidden=True))
 
     def _say_portal(self, found: RotationStatus, chosen: Chosen) -> None:
         from ibkr_tui.tui.rotation.words import portal_steps
@@ -349,7 +386,13 @@ class Setup:
             self._wait(TRY_EVERY_S)
         elif self._asks and error.code in {"TOKEN_INVALID", "IBKR_ROTATION_VALIDATION_FAILED"}:
             tell_error(error)
-            self._wants_values = True
+            if self._third_party:
+                self._asks_anew = (error.details or {}).get("field") != "oauth_verifier"
+            else:
+                self._wants_values = True
+        elif self._asks and self._third_party and error.code in third_party.ASKED_ANEW:
+            tell_error(error)
+            self._asks_anew = True
         else:
             raise error
 
@@ -366,9 +409,7 @@ class Setup:
         return status
 
     def _status(self) -> RotationStatus:
-        return asyncio.run(
-            ask_rotation(self._selection, "rotate_status", {}, in_thread(lambda it: it.status()), RotationStatus)
-        )
+        return asyncio.run(ask_status(self._selection))
 
     def _ask(self, words: str, *, hidden: bool = False, default: str | None = None, kind: Any = None) -> str:
         if not self._asks:

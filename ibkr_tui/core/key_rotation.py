@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+from ibkr_tui.core.keys import generation
+from ibkr_tui.core.keys.prime_search import PrimeSearch
 from ibkr_tui.core.keys.rotation import Rotation
 from ibkr_tui.core.keys.store import KeyStore
 from ibkr_tui.core.session.oauth1 import Minting
 from ibkr_tui.core.session.probe import MintProbe
+from ibkr_tui.core.session.request_token import RequestTokens
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.core.web.transport import Transport
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.rotation import RotationPhase
 
 
 def managed_elsewhere(profile: Profile) -> str:
@@ -37,7 +42,8 @@ def rotation_of(
     assert profile.key_store is not None  # noqa: S101 - or its keys were managed elsewhere
     store = KeyStore(profile.key_store, clock)
     probe = MintProbe(transport, profile.rest_url, clock, profile.session.query_signing)
-    return Rotation(store, clock, probe, in_flight)
+    grants = RequestTokens(transport, profile.rest_url, clock, profile.kind)
+    return Rotation(store, clock, probe, in_flight, grants)
 
 
 class _NoSigner:
@@ -60,3 +66,14 @@ async def rotation_without_core(profile: Profile, clock: Clock) -> AsyncIterator
         yield rotation_of(profile, transport, clock)
     finally:
         await transport.aclose()
+
+
+async def staged_with_own_group(rotation: Rotation, prime: PrimeSearch) -> dict[str, bool]:
+    """Look for a Diffie-Hellman prime, then stage a set with it; whether one is staged."""
+    found = await asyncio.to_thread(rotation.status)
+    if found.phase is not RotationPhase.IDLE:
+        raise BrokerError("ROTATION_BUSY", "a set is staged already; finish or drop it first")
+    number = await prime.run()
+    if number is not None:
+        await asyncio.to_thread(rotation.start, (number, generation.GENERATOR))
+    return {"staged": number is not None}

@@ -41,6 +41,14 @@ class RotationNote(msgspec.Struct, frozen=True):
     code: str = ""
 
 
+class GroupSearch(msgspec.Struct, frozen=True):
+    """The search for a Diffie-Hellman prime: numbers tried of about `expected` (luck decides), and for how long."""
+
+    tried: int
+    expected: int
+    seconds: float
+
+
 class RotationStatus(msgspec.Struct, frozen=True):
     """The whole of it. `upload` are the files for the portal, `refusal` why the last test login did not work."""
 
@@ -56,6 +64,10 @@ class RotationStatus(msgspec.Struct, frozen=True):
     notes: tuple[RotationNote, ...] = ()
     managed_by: str = ""
     """Why there is nothing to rotate here: the environment or a credentials file has the keys; empty when there is."""
+    search: GroupSearch | None = None
+    """While a Diffie-Hellman prime of one's own is looked for."""
+    authorize_url: str = ""
+    """A third party's: the page where a person allows the request token, as long as it waits for its verifier."""
 
 
 class RotationStarted(msgspec.Struct, frozen=True):
@@ -65,6 +77,13 @@ class RotationStarted(msgspec.Struct, frozen=True):
     fingerprints: dict[str, str]
     upload: tuple[str, ...]
     expires_at: datetime
+
+
+class RotationAuthorize(msgspec.Struct, frozen=True):
+    """What a third party's `authorize` gives: the page where a person allows it."""
+
+    consumer_key: str
+    authorize_url: str
 
 
 class RotationDone(msgspec.Struct, frozen=True):

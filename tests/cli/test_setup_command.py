@@ -144,6 +144,30 @@ def test_keep_trying_waits_ten_minutes_and_then_works(place: Place, tmp_path: Pa
     assert waited == [TRY_EVERY_S, TRY_EVERY_S]
 
 
+def test_a_third_party_s_consumer(place: Place, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """Files to IBKR, a request token that a person allows, its verifier, the login: each in a run of its own."""
+    key = "0123456789abcdef012345678"
+    for name, value in place.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdin", open("/dev/null", encoding="ascii"))  # noqa: PTH123, SIM115
+
+    def run(**options: Any) -> str:
+        assert Setup(Selection(None, place.config, place.environ), third_party_key=key, **options).run() == 0
+        return str(capsys.readouterr().out)
+
+    assert str(place.upload / "dhparam.pem") in run(account="DU1234567")
+    place.portal("register", consumer_key=key, **{
+        name: (place.upload / file).read_text() for name, file in (
+            ("signature", "public_signature.pem"), ("encryption", "public_encryption.pem"), ("dhparam", "dhparam.pem"))
+    })  # fmt: skip
+    page = run().strip()
+    assert "/authorize?oauth_token=" in page
+    document = tmp_path / "verifier.json"
+    document.write_text(json.dumps(place.portal("authorize", oauth_token=page.rpartition("=")[2])))
+    assert "can log in" in run(source=str(document))
+    assert key in (place.config.parent / "keys" / "paper" / "current" / "credentials.toml").read_text()
+
+
 def test_ctrl_c_leaves_with_its_status(place: Place, terminal: Callable[..., Any]) -> None:
     seat = terminal("--config", str(place.config), "setup", "--account", "DU1234567", environ=place.environ)
     seat.until(b"Consumer key (nine letters)")

@@ -18,11 +18,14 @@ from ibkr_tui.core.keys.manifest import ENCRYPTION, GROUP, SIGNATURE, Manifest
 from ibkr_tui.core.keys.pem import load_key, parse_dh_parameters, read_private
 from ibkr_tui.core.keys.rotation_journal import Entry, Mark
 from ibkr_tui.core.keys.store import CURRENT, POINTERS, PREVIOUS, STAGED, UPLOAD, KeyStore
+from ibkr_tui.core.keys.third_party import ASKED, Asked, Granted, Grants, packed, read_asked, third_party_key
 from ibkr_tui.core.keys.token_entry import TokenEntry
+from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.rotation import (
     KeyVersion,
+    RotationAuthorize,
     RotationDone,
     RotationNote,
     RotationPhase,
@@ -44,15 +47,24 @@ class Prober(Protocol):
 
 
 class Rotation:
-    """The rotation of one store. `in_flight` names the orders that must end before keys are switched."""
+    """The rotation of one store. `in_flight` names the orders that must end before keys are switched.
+
+    `grants` are IBKR's calls for third parties; without them there is no such way.
+    """
 
     def __init__(
-        self, store: KeyStore, clock: Clock, prober: Prober, in_flight: Callable[[], list[str]] = lambda: []
+        self,
+        store: KeyStore,
+        clock: Clock,
+        prober: Prober,
+        in_flight: Callable[[], list[str]] = lambda: [],
+        grants: Grants | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._prober = prober
         self._in_flight = in_flight
+        self._grants = grants
 
     def status(self) -> RotationStatus:
         """How it stands. Reads only."""
@@ -61,6 +73,7 @@ class Rotation:
         entries = store.journal.entries()
         expires = self._expires_at(staged) if staged else None
         refusal = store.journal.last(staged, Mark.REFUSED, Mark.PROBED) if staged else None
+        asked = read_asked(store.path_of(staged)) if staged else None
         return RotationStatus(
             phase=self._phase(staged, expires),
             place=str(store.place),
@@ -70,6 +83,7 @@ class Rotation:
             expires_at=expires,
             upload=tuple(str(path) for path in self._uploads(staged)),
             refusal=_note(refusal) if refusal is not None and refusal.mark is Mark.REFUSED else None,
+            authorize_url=asked.authorize_url if asked is not None else "",
             versions=tuple(found for name in store.versions() if (found := self._described(name)) is not None),
             notes=tuple(_note(entry) for entry in entries[-_NOTES_SHOWN:]),
         )
@@ -102,16 +116,32 @@ class Rotation:
             self._store.note(Mark.RENEWED, staged)
             return self._started(staged)
 
-    async def confirm(self, entry: TokenEntry | None = None) -> RotationDone:
-        """Prove the staged set with `entry`, or with what was entered before, and put it in charge.
+    async def authorize(self, consumer_key: str) -> RotationAuthorize:
+        """For a third party: ask for a request token with the staged keys, which a person then allows in a browser.
 
-        Raises IBKR_ROTATION_VALIDATION_FAILED when the test login fails; then everything is as it was, and the stage
-        waits. ROTATION_BLOCKED when an order is on its way, ROTATION_EXPIRED, ROTATION_NOT_STARTED, TOKEN_INVALID.
+        Raises TOKEN_INVALID, ROTATION_NOT_STARTED, ROTATION_EXPIRED, and IBKR's refusal.
         """
         with self._store.locked():
-            staged = self._needed(STAGED)
-            if not self._is_alive(staged):
-                raise BrokerError("ROTATION_EXPIRED", "the staged keys are more than a day old")
+            staged = self._living_stage()
+            consumer_key = third_party_key(consumer_key)
+            grants = self._needed_grants()
+            key = await asyncio.to_thread(load_key, self._store.path_of(staged) / SIGNATURE, "signature key")
+            token, page = await grants.ask(consumer_key, key)
+            await asyncio.to_thread(self._store.keep, staged, ASKED, packed(Asked(consumer_key, token, page)))
+            return RotationAuthorize(consumer_key, page)
+
+    async def confirm(self, entry: TokenEntry | Secret | None = None) -> RotationDone:
+        """Prove the staged set with `entry`, or with what was entered before, and put it in charge.
+
+        A Secret is the verifier of the request token that was asked for. Raises IBKR_ROTATION_VALIDATION_FAILED when
+        the test login fails; then everything is as it was, and the stage waits. ROTATION_BLOCKED when an order is on
+        its way, ROTATION_EXPIRED, ROTATION_NOT_STARTED, TOKEN_INVALID.
+        """
+        with self._store.locked():
+            staged = self._living_stage()
+            if isinstance(entry, Secret):
+                granted = await self._exchanged(staged, entry)
+                entry = TokenEntry(granted.consumer_key, granted.access_token, granted.access_token_secret)
             keys = await asyncio.to_thread(self._entered, staged, entry)
             await self._prove(staged, keys)
             busy = self._in_flight()
@@ -160,12 +190,37 @@ class Rotation:
                 self._store.note(Mark.PRUNED, version)
             return dropped
 
+    async def _exchanged(self, staged: str, verifier: Secret) -> Granted:
+        """What the verifier gives: it counts once."""
+        place = self._store.path_of(staged)
+        asked = await asyncio.to_thread(read_asked, place)
+        if asked is None:
+            raise BrokerError(
+                "TOKEN_INVALID",
+                "no request token waits for a verifier",
+                user_action="Ask for one with `ibkr-tui rotate authorize CONSUMERKEY`.",
+            )
+        key = await asyncio.to_thread(load_key, place / SIGNATURE, "signature key")
+        return await self._needed_grants().exchange(asked.consumer_key, key, asked.request_token, verifier)
+
+    def _needed_grants(self) -> Grants:
+        if self._grants is None:
+            raise BrokerError("ROTATION_UNAVAILABLE", "there is nobody here to ask for a request token")
+        return self._grants
+
+    def _living_stage(self) -> str:
+        staged = self._needed(STAGED)
+        if not self._is_alive(staged):
+            raise BrokerError("ROTATION_EXPIRED", "the staged keys are more than a day old")
+        return staged
+
     def _entered(self, staged: str, entry: TokenEntry | None) -> KeySet:
         """The staged set as it is to be proved; what was entered is on the disk from here on."""
         place = self._store.path_of(staged)
         if entry is not None:
             entry.check(load_key(place / ENCRYPTION, "encryption key"))
             self._store.complete(staged, entry.packed())
+            self._store.forget(staged, ASKED)
         elif not self._store.manifest(staged).is_complete:
             raise BrokerError("TOKEN_INVALID", "enter the new consumer key, access token and secret first")
         return load_version(place)

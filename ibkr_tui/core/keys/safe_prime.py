@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
+import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -13,6 +17,7 @@ SPAN: Final = 1 << 14
 EXPECTED_TRIES: Final = 1300
 """About how many candidates are tested before one is found; luck decides."""
 _ROUNDS: Final = 8
+_TELL_EVERY_S: Final = 0.5
 
 
 def search(tried: Callable[[int], bool]) -> int | None:
@@ -67,3 +72,27 @@ def _sieve(most: int) -> list[int]:
 
 
 _SMALL: Final = _sieve(SIEVED_UP_TO)
+
+
+def main() -> None:
+    """For a process that only searches: `tried N` now and then, `prime HEX` at the end. Ends with its reader."""
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    told = 0.0
+
+    def tried(count: int) -> bool:
+        nonlocal told
+        if time.monotonic() - told >= _TELL_EVERY_S:
+            told = time.monotonic()
+            sys.stdout.write(f"tried {count}\n")
+            sys.stdout.flush()
+        return True
+
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        found = search(tried)
+        sys.stdout.write(f"prime {found:x}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -145,12 +145,22 @@ class KeyStore:
             files={**{name: old.files[name] for name in MATERIAL}, CREDENTIALS: digest(credentials)},
         )
         for name, data in ((CREDENTIALS, credentials), (MANIFEST, packed(new))):
-            half = place / f".{name}.tmp"
-            self._files.remove(half)
-            self._files.create(half, data)
-            self._files.rename(half, place / name)
+            self._replace(place / name, data)
         self._files.sync_directory(place)
         return verified(place)
+
+    def keep(self, version: str, name: str, content: bytes) -> None:
+        """A file beside a version's own, in place of any of that name; it is no part of the set. Raises OSError."""
+        place = self.path_of(version)
+        self._replace(place / name, content)
+        self._files.sync_directory(place)
+
+    def forget(self, version: str, name: str) -> None:
+        """Take such a file away. Raises OSError."""
+        place = self.path_of(version)
+        if (place / name).exists():
+            self._files.remove(place / name)
+            self._files.sync_directory(place)
 
     def point(self, pointer: str, version: str) -> None:
         """Let a pointer name a version: one rename. For `current` this is the commit. Raises OSError."""
@@ -184,6 +194,13 @@ class KeyStore:
         facts = os.statvfs(self.place)
         if facts.f_bavail * facts.f_frsize < SPACE_NEEDED:
             raise BrokerError("KEY_STORE_UNUSABLE", f"the disk of {self.place} is full; a new key set needs 1 MiB")
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        """Whoever reads finds the old bytes or the new ones."""
+        half = path.with_name(f".{path.name}.tmp")
+        self._files.remove(half)
+        self._files.create(half, content)
+        self._files.rename(half, path)
 
     def _note(self, mark: Mark, version: str, text: str = "", code: str = "") -> None:
         self.journal.write(Entry(self._clock.now(), mark, version, text, code))

@@ -12,7 +12,7 @@ from ibkr_tui.core.keys.sealed import open_secret
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.errors import BrokerError
 
-_CONSUMER: Final = re.compile(r"[A-Z]{9}")
+_CONSUMER: Final = re.compile(r"[A-Z]{9}|[0-9a-f]{25}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{8,256}")
 
 
@@ -28,7 +28,9 @@ class TokenEntry:
         """Raise TOKEN_INVALID naming the field, or IBKR_KEY_INVALID when the secret is not for this key."""
         if not _CONSUMER.fullmatch(self.consumer_key):
             raise _refused(
-                "consumer_key", "the consumer key is nine letters from A to Z, as you chose it in the portal"
+                "consumer_key",
+                "the consumer key is nine letters from A to Z, as you chose it in the portal (a third party has 25 "
+                "hexadecimal digits)",
             )
         if not _TOKEN.fullmatch(self.access_token.reveal()):
             raise _refused("access_token", "the access token is empty or has characters it cannot have")

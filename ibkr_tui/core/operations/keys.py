@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
-from ibkr_tui.core.key_rotation import managed_elsewhere, rotation_of
+from ibkr_tui.core.key_rotation import managed_elsewhere, rotation_of, staged_with_own_group
 from ibkr_tui.core.keys import generation
+from ibkr_tui.core.keys.prime_search import PrimeSearch
 from ibkr_tui.core.keys.rotation import Rotation
 from ibkr_tui.core.keys.token_entry import TokenEntry
 from ibkr_tui.core.operations.arguments import Nothing
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import OrderState
-from ibkr_tui.model.rotation import RotationDone, RotationPhase, RotationStarted, RotationStatus
+from ibkr_tui.model.rotation import RotationAuthorize, RotationDone, RotationPhase, RotationStarted, RotationStatus
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
@@ -32,16 +33,33 @@ class RotateStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confirm: str = ""
 
 
+class RotateSearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`stop` ends the search that runs. A live profile wants its name typed."""
+
+    stop: bool = False
+    confirm: str = ""
+
+
+class RotateAuthorize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A third party's consumer key, 25 hex digits. A live profile wants its name typed."""
+
+    consumer_key: str
+    confirm: str = ""
+
+
 class RotateConfirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The portal's values; all empty tries again with those that were entered before."""
+    """The portal's values, or a third party's verifier; all empty tries again with what was entered before."""
 
     new_consumer_key: str = ""
     new_access_token: str = ""
     new_access_token_secret: str = ""
+    oauth_verifier: str = ""
     confirm: str = ""
 
-    def entry(self) -> TokenEntry | None:
+    def entry(self) -> TokenEntry | Secret | None:
         """What was entered, if anything was."""
+        if self.oauth_verifier:
+            return Secret(self.oauth_verifier)
         values = (self.new_consumer_key, self.new_access_token, self.new_access_token_secret)
         if not any(values):
             return None
@@ -67,6 +85,12 @@ def key_operations(broker: Broker) -> list[Operation[Any]]:
     return [
         Operation("rotate_status", Tier.READ, Nothing, do.status, "Which key set is in charge, and what is staged."),
         Operation("rotate_start", change, RotateStart, do.start, "Stage a new key set.", link_only=True),
+        Operation(
+            "rotate_search", change, RotateSearch, do.search, "Stage a set with a prime of one's own.", link_only=True
+        ),
+        Operation(
+            "rotate_authorize", change, RotateAuthorize, do.authorize, "Ask for a request token.", link_only=True
+        ),
         Operation("rotate_confirm", dangerous, RotateConfirm, do.confirm, "Prove and switch.", link_only=True),
         Operation("rotate_abort", change, Nothing, do.abort, "Drop the staged key set.", link_only=True),
         Operation("rotate_rollback", dangerous, Confirmed, do.rollback, "Back to the previous set.", link_only=True),
@@ -79,11 +103,13 @@ class KeyHandlers:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._prime = PrimeSearch(broker.clock)
 
     async def status(self, arguments: Nothing, caller: Caller) -> RotationStatus:
         if why := managed_elsewhere(self._broker.profile):
             return RotationStatus(RotationPhase.IDLE, "", None, None, None, managed_by=why)
-        return await asyncio.to_thread(self._rotation().status)
+        found = await asyncio.to_thread(self._rotation().status)
+        return msgspec.structs.replace(found, search=self._prime.progress)
 
     async def start(self, arguments: RotateStart, caller: Caller) -> RotationStarted:
         self._check_name(arguments.confirm)
@@ -92,6 +118,17 @@ class KeyHandlers:
             return await asyncio.to_thread(rotation.renew)
         group = (generation.GROUP_14, generation.GENERATOR) if arguments.group == "group14" else None
         return await asyncio.to_thread(rotation.start, group)
+
+    async def search(self, arguments: RotateSearch, caller: Caller) -> dict[str, bool]:
+        """Lasts as long as the search: some minutes, or until a call with `stop`. It outlives its caller."""
+        if arguments.stop:
+            return {"stopped": self._prime.stop()}
+        self._check_name(arguments.confirm)
+        return await staged_with_own_group(self._rotation(), self._prime)
+
+    async def authorize(self, arguments: RotateAuthorize, caller: Caller) -> RotationAuthorize:
+        self._check_name(arguments.confirm)
+        return await self._rotation().authorize(arguments.consumer_key)
 
     async def confirm(self, arguments: RotateConfirm, caller: Caller) -> RotationDone:
         self._check_name(arguments.confirm)
