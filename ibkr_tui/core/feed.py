@@ -72,7 +72,9 @@ class Feed:
         if name == "smd":
             self._quote(target, message)
         elif name == "sbd" and isinstance(message.get("data"), list):
-            self._depth.merge(_conid(target.rpartition("+")[2]), message["data"])
+            self._depth.merge(_deep_conid(target), message["data"])
+        elif name == "sbd" and isinstance(message.get("error"), str):
+            self._depth_subscriptions.refused(_deep_conid(target), message["error"])
         elif name == "sor" and isinstance(args, list):
             understood = [self._book.sight(row) for row in args if isinstance(row, Mapping)]
             if not all(understood):
@@ -99,3 +101,8 @@ def _conid(target: str) -> int:
     """The conid in `265598` or `265598@NASDAQ`; 0 when there is none."""
     text = target.partition("@")[0]
     return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _deep_conid(target: str) -> int:
+    """The conid in `ACCOUNT+CONID[+EXCHANGE]`."""
+    return _conid(target.partition("+")[2].partition("+")[0])

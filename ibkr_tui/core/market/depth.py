@@ -16,6 +16,7 @@ from typing import Any, Final
 from ibkr_tui.core.market.pulse import Pulse
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.depth import DepthBook, DepthLevel
+from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.numbers import NumberError, parse_wire
 from ibkr_tui.model.quotes import Quote, QuoteStatus
@@ -42,7 +43,9 @@ class _Line:
 class _Ladder:
     """What is known of one conid."""
 
-    __slots__ = ("changed_at", "changed_mono", "confirmed", "frames", "instrument", "lines", "renewed", "since")
+    __slots__ = (
+        "changed_at", "changed_mono", "confirmed", "frames", "instrument", "lines", "refusal", "renewed", "since",
+    )  # fmt: skip
 
     def __init__(self, instrument: Instrument, now: float) -> None:
         self.instrument = instrument
@@ -53,6 +56,7 @@ class _Ladder:
         self.since = now
         self.changed_at: datetime | None = None
         self.changed_mono: float | None = None
+        self.refusal: BrokerError | None = None
 
 
 class DepthBoard:
@@ -81,10 +85,30 @@ class DepthBoard:
         self._ladders.pop(conid, None)
         self._table.remove(str(conid))
 
+    def refuse(self, conid: int, problem: BrokerError) -> None:
+        """IBKR gives no book of it, and says why."""
+        ladder = self._ladders.get(conid)
+        if ladder is not None:
+            ladder.refusal = problem
+            self._show(ladder)
+
+    def refusal(self, conid: int) -> BrokerError | None:
+        """Why IBKR gives no book of it; None while it may."""
+        ladder = self._ladders.get(conid)
+        return ladder.refusal if ladder is not None else None
+
+    def asked_again(self, conid: int) -> None:
+        """What was refused has been asked for once more: the answer is open."""
+        ladder = self._ladders.get(conid)
+        if ladder is not None:
+            ladder.refusal = None
+            self._show(ladder)
+
     def connected(self) -> None:
         """A new stream: nothing that came over the old one is confirmed, and ladders begin anew."""
         for ladder in self._ladders.values():
             ladder.confirmed = False
+            ladder.refusal = None
             ladder.lines.clear()
             ladder.since = self._clock.monotonic()
 
@@ -95,7 +119,7 @@ class DepthBoard:
             self.stray += 1
             return False
         ladder.frames += 1
-        ladder.confirmed = True
+        ladder.confirmed, ladder.refusal = True, None
         lines = {number: row for row in rows[:MOST_LINES] if (number := self._number(row)) is not None}
         if not rows or _is_whole(ladder.lines, lines):
             ladder.lines.clear()
@@ -149,6 +173,8 @@ class DepthBoard:
         return QuoteStatus.LIVE, "" if spread > 0 else "crossed" if spread < 0 else "locked"
 
     def _why_nothing(self, ladder: _Ladder) -> str:
+        if ladder.refusal is not None:
+            return f"{ladder.refusal.message} ({ladder.refusal.code})"
         if ladder.confirmed and self._fresh(ladder):
             return "the book is empty"
         if self._pulse.lost_at is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ibkr_tui.core.market.depth import DepthBoard
+from ibkr_tui.core.market.depth_refusals import refusal_of
 from ibkr_tui.core.market.looking import Looking
 from ibkr_tui.core.market.subscriptions import RENEW_EVERY, Send, check_room
 from ibkr_tui.model.clock import Clock
@@ -65,6 +66,9 @@ class DepthSubscriptions:
         held = self._held.get(instrument.conid)
         if held is not None:
             held.asked = self._clock.monotonic()
+            if self._board.refusal(instrument.conid) is not None:
+                self._board.asked_again(instrument.conid)
+                self._ask(held)
             return
         check_room(len(self._held) + self._others(), self._most)
         held = self._held[instrument.conid] = _Held(instrument, self._clock.monotonic())
@@ -74,6 +78,27 @@ class DepthSubscriptions:
     def remove(self, conid: int) -> bool:
         """Unsubscribe; whether it was subscribed."""
         return bool(self._drop([conid]))
+
+    def refused(self, conid: int, words: str) -> None:
+        """IBKR gives no book of `conid`. Where only its limit is reached, the book that nobody has looked at for the
+        longest time makes room."""
+        held = self._held.get(conid)
+        problem = refusal_of(held.instrument.description, words) if held is not None else None
+        if problem is None:
+            return
+        if problem.code == "IBKR_WS_SUB_LIMIT" and (idle := self._idlest(conid)) is not None:
+            self._drop([idle])  # asks for the others again, this one among them
+        else:
+            self._board.refuse(conid, problem)
+
+    def _idlest(self, wanted: int) -> int | None:
+        """Whose book streams and is not looked at, and was asked for the longest ago."""
+        idle = {
+            conid: held.asked
+            for conid, held in self._held.items()
+            if conid != wanted and conid not in self.looking and self._board.refusal(conid) is None
+        }
+        return min(idle, key=idle.__getitem__, default=None)
 
     def opened(self) -> None:
         """A new stream knows nothing: ask for every book again."""

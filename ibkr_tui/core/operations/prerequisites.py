@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ibkr_tui.core.market.depth_refusals import has_no_book, no_permission
 from ibkr_tui.core.operations.arguments import WhichInstrument
 from ibkr_tui.core.operations.order_arguments import PlaceOrder
 from ibkr_tui.core.session.waiting import wait_for
@@ -95,15 +96,26 @@ class Prerequisites:
         return row
 
     async def first_book(self, instrument: Instrument) -> DepthBook:
-        """The book once it has been told. Raises BrokerError IBKR_TICK_TIMEOUT."""
-        self._broker.depth_board.review()
+        """The book once it has been told.
+
+        Raises BrokerError IBKR_NO_MARKET_DATA_SUBSCRIPTION, IBKR_WS_SUB_LIMIT, IBKR_REQUEST_REFUSED, IBKR_TICK_TIMEOUT.
+        """
+        board = self._broker.depth_board
+        board.review()
 
         def told(row: object) -> DepthBook | None:
-            ready = isinstance(row, DepthBook) and row.changed_mono is not None and row.status in _BOOKS
-            return row if ready and isinstance(row, DepthBook) else None
+            if not isinstance(row, DepthBook):
+                return None
+            ready = row.changed_mono is not None and row.status in _BOOKS
+            return row if ready or board.refusal(row.conid) is not None else None
 
         row = await self._told("depth", instrument, told)
+        if (refusal := board.refusal(instrument.conid)) is not None:
+            raise refusal.again()
         if row is None:
+            quote = self._broker.tables["quotes"].get(str(instrument.conid))
+            if isinstance(quote, Quote) and has_no_book(quote.availability):
+                raise no_permission(instrument.description)
             raise BrokerError(
                 "IBKR_TICK_TIMEOUT",
                 f"no depth of {instrument.description} within {TICK_WITHIN:g} s",

@@ -106,3 +106,40 @@ async def test_books_are_renewed_and_return_with_a_new_stream(place: Place, fake
     place.live = True
     place.held.opened()
     assert place.sent == ["sbd+DU1+1"] * 3
+
+
+NO_PERMISSION = "no market depth permissions for 1"
+TOO_MANY = "max number of market depth requests (2) has been reached"
+
+
+def test_a_refused_book_says_why_until_it_comes(place: Place) -> None:
+    place.held.add(instrument(1))
+    place.held.refused(1, NO_PERMISSION)
+    row = place.table.get("1")
+    assert row is not None
+    assert row.problem == "depth of S1 needs a subscription of its own (IBKR_NO_MARKET_DATA_SUBSCRIPTION)"
+    place.held.add(instrument(1))
+    assert place.sent == ["sbd+DU1+1"] * 2, "who asks again asks IBKR again"
+    assert place.board.refusal(1) is None
+    place.held.refused(1, "depth is closed for today")
+    refusal = place.board.refusal(1)
+    assert refusal is not None
+    assert (refusal.code, refusal.message) == ("IBKR_REQUEST_REFUSED", "no depth of S1: “depth is closed for today”")
+    place.board.merge(1, [{"row": 0, "price": "10", "bid": "1"}])
+    assert place.board.refusal(1) is None
+    place.held.refused(1, "no bridge")
+    assert place.board.refusal(1) is None, "the next session asks again"
+
+
+async def test_at_ibkrs_limit_the_book_nobody_looks_at_makes_room(place: Place, fake_clock: Any) -> None:
+    for conid in (1, 2, 3):
+        place.held.add(instrument(conid))
+        await fake_clock.advance(1)
+    place.held.looking.replace("app", [1])
+    place.sent.clear()
+    place.held.refused(3, TOO_MANY)
+    assert place.sent == ["ubd+DU1", "sbd+DU1+1", "sbd+DU1+3"], "2 has left, 3 is asked for anew"
+    place.held.refused(3, TOO_MANY)
+    refusal = place.board.refusal(3)
+    assert refusal is not None
+    assert refusal.code == "IBKR_WS_SUB_LIMIT"
