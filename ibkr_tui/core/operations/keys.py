@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -103,7 +104,11 @@ class KeyHandlers:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._prime = PrimeSearch(broker.clock)
+
+    @cached_property
+    def _prime(self) -> PrimeSearch:
+        """Made at its first use: a list of operations that is only described has no broker."""
+        return PrimeSearch(self._broker.clock)
 
     async def status(self, arguments: Nothing, caller: Caller) -> RotationStatus:
         if why := managed_elsewhere(self._broker.profile):
