@@ -112,7 +112,7 @@ class Order(msgspec.Struct, frozen=True):
     """An order as it stands. `key` is its table key: our cOID, or `ib:` and the broker's id for one placed elsewhere.
 
     `broker_status` is the broker's own word, `text` why it is where it is. `group_id` is ours; `parent_id` the broker's
-    id of the order that this one waits for.
+    id of the order that this one waits for. `limit_offset` is that of our ticket: no row of the broker's shows it.
     """
 
     key: str
@@ -140,6 +140,8 @@ class Order(msgspec.Struct, frozen=True):
     group_id: str = ""
     role: Role = Role.SINGLE
     parent_id: str = ""
+    outside_rth: bool = False
+    limit_offset: Decimal | None = None
 
     @property
     def remaining(self) -> Decimal:

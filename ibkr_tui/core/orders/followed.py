@@ -26,11 +26,15 @@ _VERDICTS: Final = {
 
 
 class Amendment(msgspec.Struct, frozen=True):
-    """A change that was asked for at a monotonic second. `is_lost`: nobody knows what became of it."""
+    """A change that was asked for at a monotonic second. `is_lost`: nobody knows what became of it.
+
+    `before` is a lost one that no row can show, and that this one was said over.
+    """
 
     ticket: OrderTicket
     at: float
     is_lost: bool = False
+    before: Amendment | None = None
 
 
 class Followed:
@@ -97,6 +101,8 @@ def followed_intent(intent: Intent, now: datetime) -> Followed:
         trail_by=ticket.trail_by if ticket else TrailBy.AMOUNT,
         group_id=intent.group_id,
         role=intent.role,
+        outside_rth=ticket.outside_rth if ticket else False,
+        limit_offset=ticket.limit_offset if ticket else None,
     )
     followed = Followed(order, ours=True, ticket=ticket, parent=intent.parent)
     followed.acknowledged = bool(intent.order_id)
@@ -129,6 +135,7 @@ def foreign_order(row: OrderRow, side: Side, qty: Decimal, *, account: str, stat
         since=now,
         stop_price=row.stop_price,
         parent_id=row.parent_id,
+        outside_rth=bool(row.outside_rth),
     )
 
 
@@ -146,7 +153,6 @@ def ticket_of(followed: Followed) -> OrderTicket | None:
         return None
     if kind in {OrderType.TRAIL, OrderType.TRAIL_LIMIT}:
         return None
-    outside = followed.raw.get("outsideRTH")
     _, _, exchange = str(followed.raw.get("conidex") or "").partition("@")
     return OrderTicket(
         order.side,
@@ -157,7 +163,7 @@ def ticket_of(followed: Followed) -> OrderTicket | None:
         order.limit_price,
         tif,
         exchange or "SMART",
-        outside is True or str(outside).lower() == "true",
+        order.outside_rth,
         order.stop_price,
     )
 
@@ -172,4 +178,6 @@ def restated(order: Order, ticket: OrderTicket) -> dict[str, Any]:
         "trail_by": ticket.trail_by,
         "tif": ticket.tif.value,
         "order_type": ticket.order_type.value,
+        "outside_rth": ticket.outside_rth,
+        "limit_offset": ticket.limit_offset,
     }

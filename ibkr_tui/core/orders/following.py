@@ -14,9 +14,10 @@ import msgspec
 from ibkr_tui.core.orders.followed import FOREIGN, Followed, restated
 from ibkr_tui.core.orders.kinship import leg_of
 from ibkr_tui.core.orders.lately import DAY, Lately
+from ibkr_tui.core.orders.proof import is_shown
 from ibkr_tui.core.orders.wire import OrderRow, order_row
 from ibkr_tui.model.clock import Clock
-from ibkr_tui.model.orders import Order, OrderState, OrderTicket
+from ibkr_tui.model.orders import LOOKED_FOR, Order, OrderState, OrderTicket
 from ibkr_tui.model.table import Table
 
 OnChange = Callable[[Order | None, Order], None]
@@ -70,6 +71,29 @@ class Following(ABC):
         kin = [f.order for f in legs if (parent and f.parent == parent) or f.order.group_id == group_id]
         found = leg_of(row, kin)
         return self._followed[found.key] if found else None
+
+    def is_amending(self, key: str) -> bool:
+        """Whether a change of the order is on its way, or its fate open."""
+        followed = self._followed.get(key)
+        return followed is not None and followed.amending is not None
+
+    @property
+    def changing(self) -> bool:
+        """Whether a change of an order was asked for whose fate is open, and a look may tell it."""
+        lost = [key for key, f in self._followed.items() if f.amending is not None and f.amending.is_lost]
+        return any(not self.may_restate(key) for key in lost)
+
+    def is_unseen(self, key: str) -> bool:
+        """Whether a change of the order was lost that no row need ever show."""
+        followed = self._followed.get(key)
+        lost = followed.amending if followed is not None else None
+        return bool(followed and lost and lost.is_lost and not is_shown(followed.order, lost.ticket))
+
+    def may_restate(self, key: str) -> bool:
+        """Whether such a change is so old that the whole ticket can be said anew over it."""
+        amending = self._followed[key].amending
+        old = amending is not None and self._clock.monotonic() - amending.at >= LOOKED_FOR
+        return old and self.is_unseen(key)
 
     def unplaced(self, group_id: str) -> list[str]:
         """The broker's ids of orders of a group of which it is not known which leg they are."""

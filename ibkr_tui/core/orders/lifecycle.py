@@ -26,10 +26,11 @@ from ibkr_tui.core.orders.followed import (
 )
 from ibkr_tui.core.orders.following import Following, OnChange
 from ibkr_tui.core.orders.lately import DAY, Lately
+from ibkr_tui.core.orders.proof import Proof, proof
 from ibkr_tui.core.orders.transitions import next_state, state_of
 from ibkr_tui.core.orders.wire import OrderRow, order_row
 from ibkr_tui.model.clock import Clock
-from ibkr_tui.model.orders import Fill, Order, OrderState, OrderTicket, Side
+from ibkr_tui.model.orders import Fill, Order, OrderState, OrderTicket, Side, Tif
 from ibkr_tui.model.table import Table
 
 VISIBLE_AFTER_END: Final = 600.0
@@ -38,6 +39,7 @@ DECLARED_FOR: Final = 8 * DAY
 AMEND_GRACE: Final = 10.0
 """Seconds after a change in which rows may still tell of the order as it was."""
 _MOST_SPARSE: Final = 500
+_KNOWN_TIFS: Final = frozenset(tif.value for tif in Tif)
 
 __all__ = ["DECLARED_FOR", "FOREIGN", "VISIBLE_AFTER_END", "OrderBook"]
 
@@ -101,7 +103,8 @@ class OrderBook(Following):
     def amend_asked(self, key: str, ticket: OrderTicket) -> None:
         """A change of the order goes out."""
         followed = self._followed[key]
-        followed.amending = Amendment(ticket, self._clock.monotonic())
+        before = followed.amending
+        followed.amending = Amendment(ticket, self._clock.monotonic(), before=before)
         self._change(followed, state=followed.order.state, text="a change is asked for")
 
     def amended(self, key: str, status: str = "") -> Order:
@@ -112,9 +115,9 @@ class OrderBook(Following):
         return followed.order
 
     def amend_refused(self, key: str, text: str) -> Order:
-        """The order is what it was."""
+        """The order is what it was, or what a lost change before this one made of it."""
         followed = self._followed[key]
-        followed.amending = None
+        followed.amending = followed.amending.before if followed.amending else None
         self._change(followed, state=followed.order.state, text=text)
         return followed.order
 
@@ -122,14 +125,10 @@ class OrderBook(Following):
         """Nobody knows whether the change was taken: what the broker's rows say of the order will tell."""
         followed = self._followed[key]
         if followed.amending is not None:
-            followed.amending = Amendment(followed.amending.ticket, self._clock.monotonic(), is_lost=True)
+            now = self._clock.monotonic()
+            followed.amending = msgspec.structs.replace(followed.amending, at=now, is_lost=True)
             self._change(followed, state=followed.order.state, text=text)
         return followed.order
-
-    def is_amending(self, key: str) -> bool:
-        """Whether a change of the order is on its way, or its fate open."""
-        followed = self._followed.get(key)
-        return followed is not None and followed.amending is not None
 
     def cancel_asked(self, key: str) -> Order:
         """A cancel request goes out: the order is being cancelled until the broker says how it ended."""
@@ -241,11 +240,6 @@ class OrderBook(Following):
         """The whole order, as it would be said again; None where a part of it is not known."""
         followed = self._followed.get(key)
         return ticket_of(followed) if followed else None
-
-    @property
-    def changing(self) -> bool:
-        """Whether a change of an order was asked for whose fate is open."""
-        return any(f.amending is not None and f.amending.is_lost for f in self._followed.values())
 
     def is_future(self, key: str) -> bool:
         """Whether the order is one for a future: its cancel has to say who asks for it."""
@@ -390,36 +384,40 @@ class OrderBook(Following):
         """
         order = followed.order
         if not followed.ours:
-            found = {"qty": row.qty, "limit_price": row.limit_price, "stop_price": row.stop_price}
-            return {name: value for name, value in found.items() if value}
+            said: dict[str, Any] = {
+                "qty": row.qty, "limit_price": row.limit_price, "stop_price": row.stop_price, "tif": row.tif,
+            }  # fmt: skip
+            outside = {} if row.outside_rth is None else {"outside_rth": row.outside_rth}
+            return {name: value for name, value in said.items() if value} | outside
         fresh = self._clock.monotonic() - followed.amended_at >= AMEND_GRACE
         if told is None or not fresh or followed.amending is not None or followed.ticket is None:
             return {}
-        found = {"qty": told.total, "limit_price": told.limit_price, "stop_price": told.stop_price}
-        trailing = order.trail is not None
+        found: dict[str, Any] = {"qty": told.total}
+        if order.trail is None:
+            found |= {"limit_price": told.limit_price, "stop_price": told.stop_price}
         changed = {
             name: value
             for name, value in found.items()
             if value and value != getattr(order, name) and getattr(order, name) is not None
-            and not (trailing and name != "qty")
-        }  # fmt: skip
+        }
+        if told.tif in _KNOWN_TIFS and told.tif != order.tif:
+            changed["tif"] = told.tif
+        if told.outside_rth is not None and told.outside_rth is not order.outside_rth:
+            changed["outside_rth"] = told.outside_rth
         if changed:
-            followed.ticket = msgspec.structs.replace(followed.ticket, **changed)
+            tif = Tif(changed.get("tif", followed.ticket.tif))
+            followed.ticket = msgspec.structs.replace(followed.ticket, **(changed | {"tif": tif}))
         return changed
 
     def _judge_change(self, followed: Followed, told: OrderRow) -> None:
         """A change whose answer was lost is settled by the first full row that shows the order as it is."""
-        amending, old = followed.amending, followed.order
+        amending = followed.amending
         if amending is None:
             return
-        new = amending.ticket
-        pairs = ((told.total, new.qty, old.qty), (told.limit_price, new.limit_price, old.limit_price),
-                 (told.stop_price, new.stop_price, old.stop_price))  # fmt: skip
-        changes = [(seen, wanted, was) for seen, wanted, was in pairs if wanted != was]
-        if any(seen is None for seen, _, _ in changes):
-            return
-        if changes and all(seen == wanted for seen, wanted, _ in changes):
-            self._restate(followed, new)
-        elif self._clock.monotonic() - amending.at >= AMEND_GRACE:
-            followed.amending = None
+        is_late = self._clock.monotonic() - amending.at >= AMEND_GRACE
+        found = proof(followed.order, amending.ticket, told, is_late=is_late)
+        if found is Proof.TAKEN:
+            self._restate(followed, amending.ticket)
+        elif found is Proof.NOT_TAKEN:
+            followed.amending = amending.before
             self._change(followed, state=followed.order.state, text="the change was not taken")

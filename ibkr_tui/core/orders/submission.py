@@ -101,6 +101,8 @@ def _order(leg: Leg, account: str, coid: str, group_id: str, now: datetime) -> O
         trail_by=ticket.trail_by,
         group_id=group_id,
         role=leg.role,
+        outside_rth=ticket.outside_rth,
+        limit_offset=ticket.limit_offset,
     )
 
 

@@ -56,6 +56,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     stop_price: Decimal | None = None
     parent_id: str = ""
     total: Decimal | None = None
+    outside_rth: bool | None = None
 
 
 def order_row(row: Mapping[str, Any], kind: str = "") -> OrderRow | None:
@@ -95,6 +96,7 @@ def order_row(row: Mapping[str, Any], kind: str = "") -> OrderRow | None:
         stop_price=stop,
         parent_id=_id(row.get("parentId")) or _id(row.get("ocaGroupId")),
         total=total,
+        outside_rth=_flag(row.get("outsideRTH")),
     )
 
 
@@ -148,6 +150,11 @@ def _word(row: Mapping[str, Any], *names: str, limit: int = 64) -> str:
         if value is not None and value != "":
             return clean(str(value), limit=limit)
     return ""
+
+
+def _flag(value: Any) -> bool | None:
+    """A yes or no, however it is written; None where it is not said."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
 
 
 def _number(row: Mapping[str, Any], *names: str) -> Decimal | None:
