@@ -75,7 +75,12 @@ class LiveDesk:
         if self._profile.kind != "live" or self._profile.allow_market:
             return
         if any(leg.ticket.order_type is OrderType.MARKET for leg in proposal.legs):
-            raise BrokerError("LIVE_MARKET_ORDER", "market orders are not allowed on this live profile")
+            policy = f"[risk_policies.{self._profile.risk_policy}]"
+            raise BrokerError(
+                "LIVE_MARKET_ORDER",
+                f"market orders are not allowed on this live profile: allow_market is not set in {policy}",
+                user_action=f"Set allow_market = true in {policy} and restart the core, or give a limit price.",
+            )
 
     def acknowledge(self, item: LiveCheck, typed: str) -> LiveGate:
         """A person acknowledges one item by its words.

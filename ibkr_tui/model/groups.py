@@ -30,13 +30,14 @@ class Leg(msgspec.Struct, frozen=True):
 
 class Proposal(msgspec.Struct, frozen=True):
     """What is to be judged and sent as one: the legs in the order they are sent. `amends` is the key of the order that
-    this one replaces; `closes` says that it only takes from a position."""
+    this one replaces; `closes` says that it only takes from a position, `turns` that it turns one round."""
 
     kind: GroupKind
     account: str
     legs: tuple[Leg, ...]
     amends: str = ""
     closes: bool = False
+    turns: bool = False
 
 
 class GroupedOrder(msgspec.Struct, frozen=True):

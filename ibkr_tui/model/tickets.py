@@ -122,27 +122,32 @@ def bracket_problems(side: Side, prices: BracketPrices, instrument: Instrument |
     for field, price in named.items():
         if price is not None and (problem := _price_problem(field, price, instrument)):
             found.append(problem)
-    if found:
-        return found
+    return found or bracket_order(side, prices.entry, prices.stop_loss, prices.take_profit)
+
+
+def bracket_order(
+    side: Side, entry: Decimal | None, stop: Decimal | None, target: Decimal | None
+) -> list[TicketProblem]:
+    """Whether the stop loses, the target wins and the entry lies between them, as far as these prices are given."""
+    found: list[TicketProblem] = []
     buys = side is Side.BUY
-    stop, target, entry = prices.stop_loss, prices.take_profit, prices.entry
     below, above = ("below", "above") if buys else ("above", "below")
 
     def beyond(low: Decimal, high: Decimal) -> bool:
         return low >= high if buys else low <= high
 
-    if entry is not None and beyond(stop, entry):
+    if entry is not None and stop is not None and beyond(stop, entry):
         words = (
             f"The stop of a {side.value} bracket lies {below} its entry: {plain(stop)} is not {below} {plain(entry)}."
         )
         found.append(TicketProblem("stop_loss", words))
-    if entry is not None and beyond(entry, target):
+    if entry is not None and target is not None and beyond(entry, target):
         words = (
             f"The target of a {side.value} bracket lies {above} its entry: "
             f"{plain(target)} is not {above} {plain(entry)}."
         )
         found.append(TicketProblem("take_profit", words))
-    if not found and beyond(stop, target):
+    if not found and stop is not None and target is not None and beyond(stop, target):
         words = (
             f"The stop of a {side.value} bracket lies {below} its target: {plain(stop)} is not {below} {plain(target)}."
         )

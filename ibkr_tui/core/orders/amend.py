@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -18,6 +17,7 @@ from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.journal import Journal, Turn
 from ibkr_tui.core.orders.answers import Accepted, Asked, Outcome, Refused, Unclear
 from ibkr_tui.core.orders.conversation import Conversation, Topic, Unsent
+from ibkr_tui.core.orders.gate import Judgement
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.payloads import amend_payload, broker_id, encode
 from ibkr_tui.core.orders.recorder import Recorder, summary
@@ -26,10 +26,11 @@ from ibkr_tui.core.orders.submission import ticket_facts
 from ibkr_tui.core.orders.submit import Judge
 from ibkr_tui.core.web.answer import Answer
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
 from ibkr_tui.model.groups import GroupKind, Leg, Proposal
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.numbers import plain
-from ibkr_tui.model.orders import Order, OrderState, OrderTicket, Role
+from ibkr_tui.model.orders import LOOKED_FOR, Order, OrderState, OrderTicket, Role
 from ibkr_tui.model.text import clean
 from ibkr_tui.model.tickets import check_ticket
 
@@ -38,9 +39,18 @@ _OVER: Final = re.compile(r"inactive|already|filled|cannot be (cancel|modif)|doe
 
 
 class ModifyCall(Protocol):
-    """The one call; leaves exactly once; raises NotSent or AnswerLost."""
+    """The one call; leaves exactly once, after a last `check`; raises NotSent or AnswerLost."""
 
     async def modify(self, account: str, order_id: str, body: bytes) -> Answer: ...
+
+
+class _Step(msgspec.Struct, frozen=True):
+    """One order as it is to be said again, judged."""
+
+    order: Order
+    order_id: str
+    leg: Leg
+    judgement: Judgement
 
 
 class Amender:
@@ -82,9 +92,15 @@ class Amender:
         if order.state is not OrderState.WORKING:
             words = f"{summary(order)} is {order.state.value}"
             raise BrokerError("ORDER_DONE", words, user_action="There is nothing to change.", details=details)
-        if self._book.is_amending(order.key):
+        if self._book.is_amending(order.key) and not self._book.may_restate(order.key):
             words = f"{summary(order)}: what became of its last change is not known yet"
-            raise BrokerError("AMEND_PENDING", words, details=details)
+            if not self._book.is_unseen(order.key):
+                raise BrokerError("AMEND_PENDING", words, details=details)
+            todo = (
+                f"Cancel it, or change it again {LOOKED_FOR:.0f} s after the last try: the whole ticket is said anew."
+            )
+            words += ", and IBKR's lists need not show what it changed"
+            raise BrokerError("AMEND_PENDING", words, details=details, user_action=todo)
         return order
 
     async def amend(
@@ -92,27 +108,72 @@ class Amender:
     ) -> Order:
         """The order with these fields of its ticket changed. A bracket has one quantity: it changes in all its legs.
 
-        Raises BrokerError as `order`; BAD_TICKET, a rule's code, IBKR_ORDER_REJECTED (it is what it was), or
-        IBKR_ORDER_UNKNOWN when nobody knows whether the change was taken.
+        All legs are judged before any is sent. Raises BrokerError as `order`; BAD_TICKET, a rule's code,
+        IBKR_ORDER_REJECTED (it is what it was), IBKR_ORDER_UNKNOWN when nobody knows whether the change was taken, or
+        IBKR_GROUP_PARTIAL with what became of each leg.
         """
         order = self.order(name)
-        amended = await self._amend(order, changes, instrument, caller, approval)
-        if "qty" in changes and order.role in _BRACKET:
-            for leg in self._book.group(order.group_id):
-                if leg.key != order.key and leg.state is OrderState.WORKING and leg.qty != changes["qty"]:
-                    await self._follow(amended, leg, changes["qty"], instrument, caller)
-        return self._book.find(amended.key) or amended
+        async with self._lock:
+            order = self.order(order.key)  # it may have ended while another order was being sent
+            steps = await self._judged(order, changes, instrument, caller, approval)
+            await self._take(steps, caller)
+        return self._book.find(order.key) or order
 
-    async def _follow(self, lead: Order, leg: Order, qty: Decimal, instrument: Instrument, caller: Caller) -> None:
-        """Give another leg of the bracket the quantity that `lead` has now."""
-        try:
-            await self._amend(leg, {"qty": qty}, instrument, caller, "", follows=True)
-        except BrokerError as error:
-            raise BrokerError(
-                "IBKR_GROUP_PARTIAL",
-                f"{summary(lead)} is changed, its {leg.role.value} of {plain(leg.qty)} is not: {error.message}",
-                details={"coid": leg.coid, "order_id": leg.order_id, "cause": error.code},
-            ) from None
+    async def _judged(
+        self, order: Order, changes: Mapping[str, Any], instrument: Instrument, caller: Caller, approval: str
+    ) -> list[_Step]:
+        """What is to be sent, in the sequence that never leaves exits larger than what they guard; all of it passed
+        the gate. The order that was named comes last there: it uses the approval up."""
+        asked = [(leg, {"qty": changes["qty"]}) for leg in self._followers(order, changes)]
+        steps = []
+        for leg, said in [*asked, (order, changes)]:
+            proposal = Proposal(
+                GroupKind.SIMPLE, self._account, (Leg(leg.role, self.ticket(leg, said, instrument), instrument),),
+                amends=leg.key,
+            )  # fmt: skip
+            follows = leg.key != order.key
+            judgement = await self._gate.judge(proposal, caller, "" if follows else approval, follows=follows)
+            steps.append(_Step(leg, broker_id(leg.order_id), proposal.legs[0], judgement))
+        grows = bool(asked) and changes["qty"] > order.qty
+        places = {leg.key: place for place, leg in enumerate(self._book.group(order.group_id))}
+        return sorted(
+            steps, key=lambda step: ((step.order.role is Role.ENTRY) is not grows, places.get(step.order.key, 0))
+        )
+
+    def _followers(self, order: Order, changes: Mapping[str, Any]) -> list[Order]:
+        """The other legs of its bracket, for its new quantity. Raises BrokerError as `order` for one that can't."""
+        if "qty" not in changes or order.role not in _BRACKET:
+            return []
+        others = [leg for leg in self._book.group(order.group_id) if leg.key != order.key and not leg.state.is_done]
+        return [self.order(leg.key) for leg in others if leg.qty != changes["qty"]]
+
+    async def _take(self, steps: Sequence[_Step], caller: Caller) -> None:
+        """Send them one after the other. What the first one comes to is its own error; later, each leg's is told."""
+        told: list[dict[str, str]] = []
+        failed: BrokerError | None = None
+        for step in steps:
+            entered = bool(told) and told[0]["role"] == Role.ENTRY and told[0]["outcome"] == "changed"
+            if failed is not None and not entered:  # an entry that grew is guarded as far as it can be
+                told.append(_told(step.order, "not sent"))
+                continue
+            try:
+                await self._send(step, caller)
+                told.append(_told(self._book.find(step.order.key) or step.order, "changed"))
+            except BrokerError as error:
+                failed = failed or error
+                outcome = "unknown" if error.code == "IBKR_ORDER_UNKNOWN" else "not changed"
+                told.append(_told(step.order, outcome, error))
+        if failed is None:
+            return
+        if not any(one["outcome"] == "changed" for one in told):
+            raise failed
+        words = ", ".join(f"{one['role']} {one['outcome']}" for one in told)
+        raise BrokerError(
+            "IBKR_GROUP_PARTIAL",
+            f"only a part of the bracket is changed ({words}): {failed.message}",
+            user_action="Look at its legs: change the others by themselves, or cancel the group.",
+            details={"group_id": steps[0].order.group_id, "orders": told, "cause": failed.code},
+        )
 
     def ticket(self, order: Order, changes: Mapping[str, Any], instrument: Instrument) -> OrderTicket:
         """The whole ticket as it would be said again. Raises BrokerError BAD_TICKET."""
@@ -121,7 +182,7 @@ class Amender:
             words = f"{summary(order)} was not placed here, and not all of it is known: change it where it was placed"
             raise BrokerError("BAD_TICKET", words, details={"coid": order.coid})
         ticket = msgspec.structs.replace(known, conid=order.conid, **changes)
-        if ticket == msgspec.structs.replace(known, conid=order.conid):
+        if ticket == msgspec.structs.replace(known, conid=order.conid) and not self._book.is_amending(order.key):
             raise BrokerError("BAD_TICKET", f"that is what {summary(order)} is already")
         check_ticket(ticket, instrument)
         if ticket.qty <= order.filled:
@@ -129,46 +190,31 @@ class Amender:
             raise BrokerError("BAD_TICKET", words, details={"field": "qty", "fields": {"qty": words}})
         return ticket
 
-    async def _amend(
-        self,
-        order: Order,
-        changes: Mapping[str, Any],
-        instrument: Instrument,
-        caller: Caller,
-        approval: str,
-        *,
-        follows: bool = False,
-    ) -> Order:
-        async with self._lock:
-            order = self.order(order.key)  # it may have ended while another order was being sent
-            order_id = broker_id(order.order_id)
-            ticket = self.ticket(order, changes, instrument)
-            leg = Leg(order.role, ticket, instrument)
-            proposal = Proposal(GroupKind.SIMPLE, self._account, (leg,), amends=order.key)
-            judgement = await self._gate.judge(proposal, caller, approval, follows=follows)
-            body = encode(
-                amend_payload(
-                    ticket,
-                    order.conid,
-                    self._account,
-                    parent=self._parent(order),
-                    single_group=order.role is Role.LEG,
-                )
+    async def _send(self, step: _Step, caller: Caller) -> None:
+        order, leg, judgement = step.order, step.leg, step.judgement
+        body = encode(
+            amend_payload(
+                leg.ticket,
+                order.conid,
+                self._account,
+                parent=self._parent(order),
+                single_group=order.role is Role.LEG,
             )
-            value = judgement.legs[0].value if judgement.legs else judgement.value
-            facts = ticket_facts(leg) | {"order_id": order_id, "face": caller.face, "value": round(value, 2)}
-            if order.group_id:
-                facts |= {"group_id": order.group_id, "role": order.role}
-            await self._journal.record(order.key, self._account, [Turn("amend", facts)])
-            self._book.amend_asked(order.key, ticket)
-            outcome: Outcome | Unsent = Unclear("this core was interrupted before the answer came")
-            check = partial(self._gate.check_switch, adds_risk=judgement.adds_risk)
-            try:
-                call = partial(self._calls.modify, self._account, order_id, body)
-                outcome = await self._conversation.hold(call, self._topic(order, check), caller)
-            finally:
-                self._settle(order, outcome)
-            return self._result(order, outcome, caller)
+        )
+        value = judgement.legs[0].value if judgement.legs else judgement.value
+        facts = ticket_facts(leg) | {"order_id": step.order_id, "face": caller.face, "value": round(value, 2)}
+        if order.group_id:
+            facts |= {"group_id": order.group_id, "role": order.role}
+        await self._journal.record(order.key, self._account, [Turn("amend", facts)])
+        self._book.amend_asked(order.key, leg.ticket)
+        outcome: Outcome | Unsent = Unclear("this core was interrupted before the answer came")
+        check = partial(self._gate.check_switch, adds_risk=judgement.adds_risk)
+        try:
+            call = partial(self._calls.modify, self._account, step.order_id, body)
+            outcome = await self._conversation.hold(call, self._topic(order, check), caller)
+        finally:
+            self._settle(order, outcome)
+        self._check(order, outcome, caller)
 
     def _parent(self, order: Order) -> str:
         parent = self._book.parent(order.key)
@@ -201,9 +247,13 @@ class Amender:
             facts |= {"body_hash": outcome.body_hash, "body_start": outcome.body_start}
         self._recorder.note(order.key, Turn("amend_unknown", facts))
         self._book.amend_lost(order.key, f"it is not known whether its change was taken: {text}")
+        if self._book.is_unseen(order.key):
+            words = f"{summary(order)}: IBKR's lists need not show whether its change was taken; it stays open"
+            self._recorder.say(words, Severity.WARNING, order_key=order.key)
         self._look()
 
-    def _result(self, order: Order, outcome: Outcome | Unsent, caller: Caller) -> Order:
+    def _check(self, order: Order, outcome: Outcome | Unsent, caller: Caller) -> None:
+        """Raise BrokerError unless the change was taken."""
         now = self._book.find(order.key) or order
         details = {"coid": order.coid, "order_id": order.order_id}
         if isinstance(outcome, Unsent):
@@ -220,4 +270,12 @@ class Amender:
                 "IBKR_ORDER_UNKNOWN", words, details=details | {"amend": True},
                 user_action="The order works; whether it was changed is looked for. It is not changed again meanwhile.",
             )  # fmt: skip
-        return now
+
+
+def _told(order: Order, outcome: str, error: BrokerError | None = None) -> dict[str, str]:
+    """A leg in the details of an error."""
+    why = {"code": error.code, "text": error.message} if error else {}
+    return {
+        "order_id": order.order_id, "coid": order.coid, "role": order.role.value, "qty": plain(order.qty),
+        "outcome": outcome,
+    } | why  # fmt: skip

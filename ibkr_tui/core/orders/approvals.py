@@ -96,7 +96,7 @@ def digest_of(proposal: Proposal) -> str:
     ]
     facts = {
         "kind": proposal.kind, "account": proposal.account, "legs": legs, "amends": proposal.amends,
-        "closes": proposal.closes,
+        "closes": proposal.closes, "turns": proposal.turns,
     }  # fmt: skip
     return hashlib.sha256(_canonical.encode(facts)).hexdigest()
 

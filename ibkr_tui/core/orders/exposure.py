@@ -55,6 +55,23 @@ def exposure(orders: Iterable[Open]) -> Mapping[int, Sides]:
     return {conid: Sides(*values) for conid, values in found.items()}
 
 
+def reducing(orders: Iterable[Order], conid: int, side: Side) -> Decimal:
+    """The quantity that may still be traded on one side of an instrument beside an order on that side: all that works
+    or may work, of alternatives the largest, without exits that wait for an entry of which nothing is filled."""
+    living = [order for order in orders if order.conid == conid and not order.state.is_done and order.remaining > 0]
+    waiting = {order.group_id for order in living if order.role is Role.ENTRY and order.filled == 0}
+    singles = _NOTHING
+    largest: dict[str, Decimal] = {}
+    for order in living:
+        if order.side is not side or (order.role in EXITS and order.group_id in waiting):
+            continue
+        if order.role in EXITS or order.role is Role.LEG:
+            largest[order.group_id] = max(largest.get(order.group_id, _NOTHING), order.remaining)
+        else:
+            singles += order.remaining
+    return singles + sum(largest.values(), _NOTHING)
+
+
 def _without_children(orders: list[Open]) -> list[Open]:
     """Without those that wait for another one which works: exits that were placed elsewhere."""
     parents = {item.order.order_id: item.order for item in orders if item.order.order_id}

@@ -18,9 +18,11 @@ from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.live_gate import LiveDesk
 from ibkr_tui.core.orders.approvals import Approvals
 from ibkr_tui.core.orders.easing import adds_risk
+from ibkr_tui.core.orders.exposure import reducing
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.limits import LimitsInForce
 from ibkr_tui.core.orders.pace import check_day, check_duplicate, check_rate, counted_from, unusual_size
+from ibkr_tui.core.orders.pricing import marketable
 from ibkr_tui.core.orders.risk import (
     Assessment,
     Judged,
@@ -30,12 +32,14 @@ from ibkr_tui.core.orders.risk import (
     judge,
     measure,
 )
-from ibkr_tui.core.settings import Profile
+from ibkr_tui.core.orders.standing import acts_as, before, check_followers, check_place
+from ibkr_tui.core.settings import Limits, Profile
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.groups import Leg, Proposal
+from ibkr_tui.model.groups import GroupKind, Leg, Proposal
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.orders import Order, OrderTicket
+from ibkr_tui.model.numbers import plain
+from ibkr_tui.model.orders import Order, OrderTicket, Role, Side
 from ibkr_tui.model.tickets import check_ticket
 
 LegFacts = tuple[Leg, RiskFacts]
@@ -111,7 +115,7 @@ class Gate:
         adds = self._adds_risk(proposal, legs, amended)
         self.check_switch(adds_risk=adds)
         self._check_mode(proposal, legs)
-        judged = self._judge(proposal, legs, adds)
+        judged = self._judge(proposal, legs, adds, amended, beside=self._beside(proposal))
         await self._check_pace(proposal, judged.value)
         check_rehearsal(legs[0][1])
         if not follows:
@@ -140,7 +144,7 @@ class Gate:
 
         def whole() -> None:
             nonlocal judged
-            judged = self._judge(proposal, legs, adds)
+            judged = self._judge(proposal, legs, adds, amended)
 
         keep(self._check_journal)
         keep(lambda: self.check_switch(adds_risk=adds))
@@ -194,17 +198,57 @@ class Gate:
             left = leg.ticket.qty - amended.filled
             ticket = msgspec.structs.replace(leg.ticket, qty=left) if left > 0 else leg.ticket
             facts = await self._read_facts(ticket, leg.instrument, without=amended.key)
-            found.append((msgspec.structs.replace(leg, ticket=ticket), facts))
+            role = acts_as(amended, self._parent(amended))
+            found.append((msgspec.structs.replace(leg, ticket=ticket, role=role), facts))
         return found
 
-    def _judge(self, proposal: Proposal, legs: list[LegFacts], adds: bool) -> Judged:
+    def _parent(self, order: Order) -> Order | None:
+        """The order that it waits, or waited, for: ours, or one placed elsewhere that its rows name."""
+        return self._book.parent(order.key) or (self._book.find(order.parent_id) if order.parent_id else None)
+
+    def _beside(self, proposal: Proposal) -> Decimal:
+        """What works on the side of a closing already, and takes from the same position."""
+        if not proposal.closes and not proposal.turns:
+            return Decimal(0)
+        leg = proposal.legs[0]
+        return reducing(self._book, leg.instrument.conid, leg.ticket.side)
+
+    def _check_standing(self, leg: Leg, facts: RiskFacts, amended: Order, limits: Limits) -> None:
+        """What an amended leg may not cross: its bracket's other prices, the orders that wait for it."""
+        group = self._book.group(amended.group_id)
+        check_place(amended, leg.ticket, group)
+        waiting = [
+            ticket
+            for order in group
+            if order.role is Role.CHILD and not order.state.is_done and order.conid == amended.conid
+            and (ticket := self._book.ticket(order.key)) is not None
+        ]  # fmt: skip
+        check_followers(amended, leg, waiting, facts.quote, limits)
+
+    def _judge(
+        self,
+        proposal: Proposal,
+        legs: list[LegFacts],
+        adds: bool,
+        amended: Order | None,
+        *,
+        beside: Decimal = Decimal(0),
+    ) -> Judged:
+        limits, waits_for = self._limits.now, None
+        if amended is not None:
+            facts = legs[0][1]
+            self._check_standing(proposal.legs[0], facts, amended, limits)
+            waits_for = before(amended, self._parent(amended), facts.quote, limits)
         return judge(
             proposal.kind,
             legs,
-            self._limits.now,
+            limits,
             amends=bool(proposal.amends),
             closes=proposal.closes,
             eases=not adds,
+            turns=proposal.turns,
+            beside=beside,
+            before=waits_for,
         )
 
     async def _check_pace(self, proposal: Proposal, value: Decimal) -> None:
@@ -223,7 +267,25 @@ class Gate:
     def _check_mode(self, proposal: Proposal, legs: list[LegFacts]) -> None:
         for _, facts in legs:
             check_mode(facts)
-        self._live.check(proposal)
+        try:
+            self._live.check(proposal)
+        except BrokerError as error:
+            raise (self._with_limit(error, proposal, legs) if error.code == "LIVE_MARKET_ORDER" else error) from None
+
+    def _with_limit(self, error: BrokerError, proposal: Proposal, legs: list[LegFacts]) -> BrokerError:
+        """The refusal of a market order, with the limit that would fill at once as the market is."""
+        leg, facts = legs[0]
+        price = marketable(leg.instrument, leg.ticket.side, facts.quote, self._limits.now)
+        if price is None:
+            return error
+        field = "entry_price" if proposal.kind is GroupKind.BRACKET else "limit_price"
+        other = "ask" if leg.ticket.side is Side.BUY else "bid"
+        return BrokerError(
+            error.code,
+            error.message,
+            details=error.details | {"field": field, "marketable": plain(price)},
+            user_action=f"{error.user_action} {field}={plain(price)}, the {other}, fills at once as the market is.",
+        )
 
     def _check_journal(self) -> None:
         if why := self._journal.failure:

@@ -148,11 +148,55 @@ def check_collar(ticket: OrderTicket, instrument: Instrument, quote: QuoteFacts 
             f"there is no fresh price of {instrument.description} to compare the limit price with",
             user_action="Wait for a fresh quote; limits.price_collar_bps = 0 turns the comparison off.",
         )
-    beyond = (limit / market.price - 1) * ticket.side.sign * BPS
+    _check_beyond(limit, ticket.side, market, instrument, bps)
+    return "" if market.is_fresh else f"the limit price was compared with the {market.source} {plain(market.price)}"
+
+
+def fills_at(ticket: OrderTicket, price: Decimal, quote: QuoteFacts | None, limits: Limits) -> Decimal:
+    """Where an order that is valued at `price` is likely to fill: a limit beyond the market, at the market."""
+    market = reference(quote, ticket.side, limits)
+    if ticket.order_type not in {OrderType.LIMIT, OrderType.MIDPRICE} or market is None or not market.is_fresh:
+        return price
+    return min(price, market.price) if ticket.side is Side.BUY else max(price, market.price)
+
+
+def check_after(ticket: OrderTicket, instrument: Instrument, filled_at: Decimal, limits: Limits) -> None:
+    """An order that waits for another one on its instrument, which fills at `filled_at`: the market it will meet.
+
+    Raises BrokerError BAD_TICKET for a stop that would act at once, RISK_PRICE_COLLAR.
+    """
+    stop, kind, buys = ticket.stop_price, ticket.order_type, ticket.side is Side.BUY
+    if stop is not None and kind in _TRIGGERED and (stop <= filled_at if buys else stop >= filled_at):
+        there = "above" if buys else "below"
+        words = (
+            f"A stop to {ticket.side.value} belongs {there} {plain(filled_at)}, where the order before it fills: "
+            f"at {plain(stop)} it would act at once."
+        )
+        raise BrokerError("BAD_TICKET", words, details={"field": "stop_price", "fields": {"stop_price": words}})
+    limit, bps = ticket.limit_price, limits.price_collar_bps
+    if bps == 0 or limit is None or kind not in _HAS_LIMIT:
+        return
+    at_stop = kind is OrderType.STOP_LIMIT and stop is not None
+    source = "stop" if at_stop else "price at which the order before it fills,"
+    _check_beyond(limit, ticket.side, Reference(stop if at_stop and stop else filled_at, source, True), instrument, bps)
+
+
+def marketable(instrument: Instrument, side: Side, quote: QuoteFacts | None, limits: Limits) -> Decimal | None:
+    """The limit price that fills at once as the market is: the other side of a fresh quote; None without one."""
+    market = reference(quote, side, limits)
+    if market is None or not market.is_fresh:
+        return None
+    below, above = nearest_prices(instrument.increments, market.price)
+    return above if side is Side.BUY else below
+
+
+def _check_beyond(limit: Decimal, side: Side, market: Reference, instrument: Instrument, bps: Decimal) -> None:
+    """Raise BrokerError RISK_PRICE_COLLAR for a limit that reaches farther beyond `market` than `bps` allow."""
+    beyond = (limit / market.price - 1) * side.sign * BPS
     if beyond > bps:
-        farthest = market.price * (1 + ticket.side.sign * bps / BPS)
+        farthest = market.price * (1 + side.sign * bps / BPS)
         below, above = nearest_prices(instrument.increments, farthest)
-        word, allowed = ("above", below) if ticket.side is Side.BUY else ("below", above)
+        word, allowed = ("above", below) if side is Side.BUY else ("below", above)
         raise BrokerError(
             "RISK_PRICE_COLLAR",
             f"the limit price {plain(limit)} is {beyond / 100:.1f} % {word} the {market.source} "
@@ -160,7 +204,6 @@ def check_collar(ticket: OrderTicket, instrument: Instrument, quote: QuoteFacts 
             user_action=f"A limit price of {plain(allowed)} passes; or change limits.price_collar_bps.",
             details={"field": "limit_price", "nearest": plain(allowed)},
         )
-    return "" if market.is_fresh else f"the limit price was compared with the {market.source} {plain(market.price)}"
 
 
 def check_stop_side(ticket: OrderTicket, instrument: Instrument, quote: QuoteFacts | None, limits: Limits) -> None:

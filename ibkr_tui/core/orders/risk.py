@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from ibkr_tui.core.orders.exposure import EXITS, Sides
-from ibkr_tui.core.orders.pricing import QuoteFacts, check_collar, check_stop_side, price_of
+from ibkr_tui.core.orders.pricing import QuoteFacts, check_after, check_collar, check_stop_side, fills_at, price_of
 from ibkr_tui.core.settings import ASSET_CLASSES, Limits
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import GroupKind, Leg
@@ -22,12 +22,18 @@ from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import OrderTicket, Role, Side
 from ibkr_tui.model.tickets import notional
 
-__all__ = ["Assessment", "Judged", "QuoteFacts", "RiskFacts", "assess", "check", "check_mode", "check_rehearsal",
-           "judge", "measure", "reduces"]  # fmt: skip
+__all__ = ["Assessment", "Before", "Judged", "QuoteFacts", "RiskFacts", "assess", "check", "check_mode",
+           "check_rehearsal", "judge", "measure", "reduces"]  # fmt: skip
 
 _OPTIONS: Final = frozenset({"OPT", "FOP"})
 _WAITS: Final = EXITS | {Role.CHILD}
-"""Roles that act only after another order: today's market says nothing of their price."""
+"""Roles that act only after another order: what that one fills at is the market they meet."""
+_LEADS: Final = frozenset({Role.ENTRY, Role.TRIGGER})
+_BRACKET_FIELDS: Final = {
+    (Role.ENTRY, "limit_price"): "entry_price",
+    (Role.STOP, "stop_price"): "stop_loss",
+    (Role.TARGET, "limit_price"): "take_profit",
+}
 
 
 class RiskFacts(msgspec.Struct, frozen=True):
@@ -76,6 +82,13 @@ class Judged(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(words for leg in self.legs for words in leg.warnings))
 
 
+class Before(msgspec.Struct, frozen=True):
+    """The order that another one waits for: its instrument, and the price at which it is likely to fill."""
+
+    conid: int
+    price: Decimal
+
+
 def check_mode(facts: RiskFacts) -> None:
     """Whether this profile may send orders at all. Raises BrokerError ORDERS_REFUSED or IBKR_ACCOUNT_NOT_FOUND."""
     if facts.account != facts.pinned_account:
@@ -118,21 +131,22 @@ def judge(
     amends: bool = False,
     closes: bool = False,
     eases: bool = False,
+    turns: bool = False,
+    beside: Decimal = Decimal(0),
+    before: Before | None = None,
 ) -> Judged:
     """Every rule on a proposal but the mode's and those that count orders. Raises BrokerError with the rule's code.
 
-    `closes`: it takes from a position, which no limit on size keeps anybody from; POSITION_CHANGED when it does not.
-    `eases`: it amends a working order to less risk, which none does either.
+    `closes`: it takes from a position, which no limit on size keeps anybody from; POSITION_CHANGED when it does not,
+    with the quantity that works `beside` it on its side. `turns`: it turns the position round, exactly; raises it too.
+    `eases`: it amends a working order to less risk, which no limit on size keeps anybody from either. `before` is the
+    order that an amended one waits for; in a group that is its first one.
     """
     sized = not closes and not eases
-    found = []
-    for leg, facts in legs:
-        if closes and not reduces(facts.position, leg.ticket.side, leg.ticket.qty):
-            raise BrokerError(
-                "POSITION_CHANGED",
-                f"{leg.ticket.side.value} {plain(leg.ticket.qty)} {leg.instrument.description} is more than closes "
-                f"the position of {plain(facts.position)}",
-            )
+    found: list[Assessment] = []
+    for number, (leg, facts) in enumerate(legs):
+        if closes or turns:
+            _check_closing(leg, facts, beside, turns=turns)
         if sized:
             _check_names(leg.instrument, limits)
             _check_qty(leg.ticket, limits)
@@ -142,7 +156,13 @@ def judge(
                 f"an order to {leg.ticket.side.value} {leg.instrument.description} has an unknown fate",
                 details={"coid": facts.unknown_same_side},
             )
-        found.append(_assess_leg(leg, facts, limits))
+        try:
+            found.append(_assess_leg(leg, facts, limits, before))
+        except BrokerError as error:
+            raise _in_group(error, kind, number, leg.role) from None
+        if leg.role in _LEADS and before is None:
+            price = fills_at(leg.ticket, found[-1].price, facts.quote, limits)
+            before = Before(leg.instrument.conid, price)
     judged = _together(kind, legs, found)
     if sized:
         _check_value(judged, legs, limits)
@@ -160,6 +180,38 @@ def reduces(position: Decimal, side: Side, qty: Decimal) -> bool:
     return position != 0 and (position > 0) != (side is Side.BUY) and qty <= abs(position)
 
 
+def _check_closing(leg: Leg, facts: RiskFacts, beside: Decimal, *, turns: bool) -> None:
+    """Raise BrokerError POSITION_CHANGED for a closing that would leave a position on the other side, and for a turn
+    that is not twice the position."""
+    side, qty = leg.ticket.side, leg.ticket.qty
+    held = facts.position if not turns else facts.position * 2
+    fits = reduces(held, side, qty + beside)
+    if fits and (not turns or qty == abs(held)):
+        return
+    more = f" beside {plain(beside)} that work on that side already" if beside else ""
+    what = "does not turn round" if turns else "is more than closes"
+    raise BrokerError(
+        "POSITION_CHANGED",
+        f"{side.value} {plain(qty)} {leg.instrument.description}{more} {what} the position of {plain(facts.position)}",
+    )
+
+
+def _in_group(error: BrokerError, kind: GroupKind, number: int, role: Role) -> BrokerError:
+    """The refusal of one leg, with its field named as the group's arguments name it."""
+    if kind is GroupKind.SIMPLE or "field" not in error.details:
+        return error
+    prefix = f"legs.{number}." if kind is GroupKind.OCO else f"{role.value}." if kind is GroupKind.OTO else ""
+
+    def named(field: str) -> str:
+        return _BRACKET_FIELDS.get((role, field), field) if kind is GroupKind.BRACKET else prefix + field
+
+    fields = {named(str(name)): words for name, words in dict(error.details.get("fields") or {}).items()}
+    details = error.details | {"field": named(str(error.details["field"]))} | ({"fields": fields} if fields else {})
+    return BrokerError(
+        error.code, error.message, retryable=error.retryable, details=details, user_action=error.user_action
+    )
+
+
 def _only_reduces(leg: Leg, facts: RiskFacts, found: Assessment) -> bool:
     """Whether it makes the position smaller even if all that works on its side is filled too."""
     if not reduces(facts.position, leg.ticket.side, leg.ticket.qty):
@@ -174,12 +226,15 @@ def asset_class(sec_type: str) -> str:
     return next((name for name, known in ASSET_CLASSES.items() if known == kind), "")
 
 
-def _assess_leg(leg: Leg, facts: RiskFacts, limits: Limits) -> Assessment:
+def _assess_leg(leg: Leg, facts: RiskFacts, limits: Limits, before: Before | None) -> Assessment:
     ticket, instrument = leg.ticket, leg.instrument
     found = assess(ticket, instrument, facts, limits)
-    if leg.role in _WAITS:
+    if leg.role in _WAITS and (before is None or before.conid == instrument.conid):
+        if before is not None:
+            check_after(ticket, instrument, before.price, limits)
         return found
-    check_stop_side(ticket, instrument, facts.quote, limits)
+    if leg.role not in _WAITS:  # where another instrument's stop will be then, today's market does not say
+        check_stop_side(ticket, instrument, facts.quote, limits)
     warning = check_collar(ticket, instrument, facts.quote, limits)
     return msgspec.structs.replace(found, warnings=(warning,)) if warning else found
 

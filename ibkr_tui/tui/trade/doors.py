@@ -207,8 +207,11 @@ class Doors:
             self._write("amend", self._amend(screen), refused="Not amended")
 
     async def _amend(self, screen: MoveScreen) -> None:
-        """One amendment a leg, the entry first; a refusal ends it and is said, what was amended before stays."""
-        for move in screen.moves:
+        """One amendment a leg; a refusal ends it and is said, what was amended before stays.
+
+        The leg that leads the way goes first: none passes another, which the core would refuse.
+        """
+        for move in sorted(screen.moves, key=lambda move: move.before, reverse=screen.steps > 0):
             await writes.amend_price(self._state.feed, move.order, move.price)
 
     # one way out for every write

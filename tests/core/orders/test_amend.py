@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal as D
 from typing import Any
 
 import msgspec
 import pytest
 
+from ibkr_tui.core.orders.amend import Amender
 from ibkr_tui.core.web.answer import AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.orders import Order, OrderState, Role
-from tests.core.orders.conftest import AAPL, ACCOUNT
+from ibkr_tui.model.orders import Order, OrderState, OrderTicket, OrderType, Role, Side, Tif
+from tests.core.orders.conftest import AAPL, ACCOUNT, OrderDesk
 from tests.core.orders.test_groups import test_pushed_rows_tell_the_legs_apart_without_a_read as placed_bracket
 
 TAKEN = [{"order_id": "77", "order_status": "Submitted", "encrypt_message": "1"}]
@@ -127,14 +129,22 @@ async def test_without_a_journal_nothing_is_changed(order_desk: Any) -> None:
     assert order_desk.script.asked == []
 
 
-async def test_a_bracket_has_one_quantity(order_desk: Any) -> None:
+def takes(desk: Any, *numbers: int) -> None:
+    """The broker takes the changes of these orders, in this sequence."""
+    desk.script.asked.clear()
+    for number in numbers:
+        desk.script.will([{"order_id": str(number), "order_status": "PreSubmitted"}])
+
+
+async def test_a_bracket_has_one_quantity_and_its_exits_are_never_the_larger_ones(order_desk: Any) -> None:
     await placed_bracket(order_desk)
-    order_desk.script.asked.clear()
-    for number in (77, 78, 79):
-        order_desk.script.will([{"order_id": str(number), "order_status": "PreSubmitted"}])
+    takes(order_desk, 77, 78, 79)
+    await amend(order_desk, qty=D(20))
+    assert [what for what, _ in order_desk.script.asked] == ["modify 77", "modify 78", "modify 79"]
+    takes(order_desk, 78, 79, 77)
     await amend(order_desk, qty=D(5))
     assert [order.qty for order in order_desk.book] == [D(5)] * 3
-    entry, stop, target = (body for _, body in order_desk.script.asked)
+    stop, target, entry = (body for _, body in order_desk.script.asked)
     coid = next(order.coid for order in order_desk.book if order.role is Role.ENTRY)
     assert ("parentId" in entry, stop["parentId"], target["parentId"]) == (False, coid, coid)
     order_desk.script.will([{"order_id": "78", "order_status": "PreSubmitted"}])
@@ -160,3 +170,138 @@ async def test_a_change_made_elsewhere_is_taken_over(order_desk: Any) -> None:
     order = order_desk.book.find("77")
     assert (order.limit_price, order.qty) == (D("186.00"), D(12))
     assert msgspec.structs.asdict(order_desk.book.ticket(order.key))["limit_price"] == D("186.00")
+
+
+async def test_a_leg_that_would_be_refused_keeps_the_others_from_being_sent(order_desk: Any) -> None:
+    await placed_bracket(order_desk)
+    order_desk.script.asked.clear()
+    order_desk.book.cancel_asked(order_desk.book.find("79").key)
+    assert (await refused(order_desk, qty=D(5))).code == "ORDER_DONE"
+    order_desk.book.cancel_refused(order_desk.book.find("79").key, "")
+    order_desk.book.sight(row(orderId=78, orderType="Stop", price="185", side="SELL", parentId=77, filledQuantity=6.0))
+    assert (await refused(order_desk, qty=D(5))).details["field"] == "qty"
+    assert order_desk.script.asked == []
+    assert [order.qty for order in order_desk.book] == [D(10)] * 3
+
+
+@pytest.mark.parametrize(("qty", "outcomes"), [
+    (D(5), {"stop": "changed", "target": "not changed", "entry": "not sent"}),
+    (D(20), {"entry": "changed", "stop": "not changed", "target": "changed"}),
+])  # fmt: skip
+async def test_what_breaks_on_the_way_is_told_leg_by_leg(order_desk: Any, qty: D, outcomes: dict[str, str]) -> None:
+    await placed_bracket(order_desk)
+    numbers = {"entry": 77, "stop": 78, "target": 79}
+    order_desk.script.asked.clear()
+    for role, outcome in outcomes.items():
+        if outcome == "changed":
+            order_desk.script.will([{"order_id": str(numbers[role]), "order_status": "PreSubmitted"}])
+        elif outcome == "not changed":
+            order_desk.script.will({"error": "no"})
+    problem = await refused(order_desk, qty=qty)
+    assert (problem.code, problem.details["cause"]) == ("IBKR_GROUP_PARTIAL", "IBKR_ORDER_REJECTED")
+    assert {leg["role"]: leg["outcome"] for leg in problem.details["orders"]} == outcomes
+    sizes = {order.role.value: order.qty for order in order_desk.book}
+    assert max(sizes["stop"], sizes["target"]) <= max(sizes["entry"], D(10))
+
+
+async def test_an_amended_leg_keeps_its_place_in_the_bracket(order_desk: Any) -> None:
+    """The market is at 189.43; the entry is to buy at 188, its stop 185, its target 195."""
+    await placed_bracket(order_desk)
+    order_desk.script.asked.clear()
+    for name, changes, field in (
+        ("77", {"limit_price": D(184)}, "limit_price"),
+        ("77", {"limit_price": D(196)}, "limit_price"),
+        ("78", {"stop_price": D(188)}, "stop_price"),
+        ("78", {"stop_price": D(196)}, "stop_price"),
+        ("79", {"limit_price": D(187)}, "limit_price"),
+    ):
+        problem = await refused(order_desk, name, **changes)
+        assert (problem.code, problem.details["field"]) == ("BAD_TICKET", field), (name, changes)
+    entry = row(filledQuantity=10.0, status="Filled")
+    order_desk.book.sight(entry)
+    assert "above AAPL" in (await refused(order_desk, "78", stop_price=D(190))).message, "through the market"
+    assert (await refused(order_desk, "79", limit_price=D(150))).code == "BAD_TICKET", "below its stop"
+    assert (await refused(order_desk, "78", qty=D(11))).details["field"] == "qty", "more than was entered"
+    order_desk.book.sight(row(orderId=78, orderType="Stop", price="185", side="SELL", parentId=77, status="Cancelled"))
+    assert (await refused(order_desk, "79", limit_price=D(150))).code == "RISK_PRICE_COLLAR", "it is live now"
+    assert order_desk.script.asked == []
+
+
+async def test_a_stop_may_pass_an_entry_that_is_filled(order_desk: Any) -> None:
+    await placed_bracket(order_desk)
+    order_desk.book.sight(row(filledQuantity=10.0, status="Filled"))
+    takes(order_desk, 78)
+    assert (await amend(order_desk, "78", stop_price=D(189))).stop_price == D(189)
+
+
+async def test_a_lost_change_that_no_row_shows_stays_open(order_desk: Any) -> None:
+    """The distance of a trailing order is in no row of the broker's (reference 4.3)."""
+    trail = OrderTicket(
+        Side.SELL, D(10), "AAPL", order_type=OrderType.TRAIL, stop_price=D(185), trail=D(2), conid=AAPL.conid
+    )
+    order_desk.script.will(TAKEN)
+    await order_desk.submitter.place(trail, AAPL, order_desk.nobody)
+    order_desk.script.fails(AnswerLost("lost"))
+    assert (await refused(order_desk, trail=D(3))).code == "IBKR_ORDER_UNKNOWN"
+    shown = row(orderType="TRAIL", side="SELL", price="185.40", timeInForce="DAY")
+    await order_desk.clock.advance(60.0)
+    order_desk.book.sight(shown)
+    order = order_desk.book.find("77")
+    assert (order.trail, "not known" in order.text, order_desk.book.changing) == (D(2), True, True)
+    problem = await refused(order_desk, trail=D(3))
+    assert problem.code == "AMEND_PENDING"
+    assert "120 s" in problem.user_action
+    await order_desk.clock.advance(61.0)
+    order_desk.book.sight(shown)
+    assert "not known" in order_desk.book.find("77").text
+    order_desk.script.will({"error": "no"})
+    assert (await refused(order_desk, trail=D(2))).code == "IBKR_ORDER_REJECTED", "said anew, as it was"
+    assert order_desk.book.is_amending(order.key), "and the lost one is as open as before"
+    takes(order_desk, 77)
+    assert (await amend(order_desk, trail=D(2))).trail == D(2)
+    assert not order_desk.book.is_amending(order.key)
+
+
+async def test_rows_prove_a_changed_time_in_force_and_hours(order_desk: Any) -> None:
+    order = await placed(order_desk)
+    order_desk.script.fails(AnswerLost("lost"))
+    await refused(order_desk, tif=Tif.GTC, outside_rth=True)
+    await order_desk.clock.advance(30.0)
+    order_desk.book.sight(row())
+    assert order_desk.book.is_amending(order.key), "the row says neither"
+    order_desk.book.sight(row(timeInForce="GTC", outsideRTH=True))
+    order = order_desk.book.find("77")
+    assert (order.tif, order.outside_rth, order_desk.book.is_amending(order.key)) == ("gtc", True, False)
+    order_desk.script.fails(AnswerLost("lost"))
+    await refused(order_desk, tif=Tif.DAY)
+    await order_desk.clock.advance(11.0)
+    order_desk.book.sight(row(timeInForce="GTC", outsideRTH=True))
+    assert order_desk.book.find("77").text == "the change was not taken"
+
+
+async def test_an_adopted_order_is_restated_whole(order_desk: Any) -> None:
+    """After a restart: what the ticket said, with what was changed elsewhere meanwhile."""
+    ticket = OrderTicket(Side.BUY, D(10), "AAPL", AAPL.conid, OrderType.LIMIT, D(188), Tif.GTC, outside_rth=True)
+    order_desk.script.will(TAKEN)
+    placed_now = await order_desk.submitter.place(ticket, AAPL, order_desk.nobody)
+    assert placed_now.outside_rth
+    await order_desk.recorder.settled()
+    (intent,) = await order_desk.journal.unfinished()
+    restarted = OrderDesk(order_desk.state, order_desk.clock)
+    restarted.journal = order_desk.journal
+    restarted.book.remember(intent)
+    restarted.book.sight(row(timeInForce="GTC", outsideRTH=True, order_ref=intent.coid))
+    assert restarted.book.find("77").outside_rth
+    amender = Amender(
+        account=ACCOUNT, calls=restarted.script, journal=order_desk.journal, book=restarted.book,
+        recorder=restarted.recorder, conversation=order_desk.amender._conversation, gate=order_desk.gate,
+        lock=asyncio.Lock(), look=lambda: None,
+    )  # fmt: skip
+    order_desk.gate._book = restarted.book
+    restarted.script.will(TAKEN)
+    await amender.amend("77", {"limit_price": D(187)}, AAPL, order_desk.person)
+    body = restarted.script.asked[0][1]
+    assert (body["tif"], body["outsideRTH"], body["price"]) == ("GTC", True, 187)
+    await restarted.clock.advance(11.0)
+    restarted.book.sight(row(price="187.00", timeInForce="DAY", outsideRTH=False))
+    assert (restarted.book.find("77").tif, restarted.book.ticket(intent.coid).outside_rth) == ("day", False)

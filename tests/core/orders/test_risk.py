@@ -236,3 +236,74 @@ def test_closing_passes_every_limit_on_size_and_nothing_else() -> None:
 
 def test_an_amend_is_not_blocked_by_the_unknown() -> None:
     judge(GroupKind.SIMPLE, [(leg(Role.SINGLE, buy("1", "100")), facts(unknown_same_side="t"))], LIMITS, amends=True)
+
+
+def stop(qty: str, price: str, side: Side = Side.SELL) -> OrderTicket:
+    return OrderTicket(side, D(qty), order_type=OrderType.STOP, stop_price=D(price))
+
+
+def group(kind: GroupKind, first: OrderTicket, second: OrderTicket, known: RiskFacts = FACTS, **other: Any) -> Any:
+    roles = {GroupKind.OTO: (Role.TRIGGER, Role.CHILD), GroupKind.BRACKET: (Role.ENTRY, Role.STOP)}[kind]
+    legs = [(leg(roles[0], first), known), (leg(roles[1], second, **other), known)]
+    return judge(kind, legs, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "child", "code"),
+    [
+        (buy("1", "95"), stop("1", "94"), ""),
+        (buy("1", "95"), stop("1", "95"), "BAD_TICKET"),
+        (buy("1", "103"), stop("1", "101"), "BAD_TICKET"),  # it fills at the ask, 100
+        (buy("1"), stop("1", "101"), "BAD_TICKET"),
+        (buy("1", "95"), stop("1", "94", Side.BUY), "BAD_TICKET"),
+        (buy("1", "95"), stop("1", "96", Side.BUY), ""),
+        (buy("1", "95"), buy("1", "120", Side.SELL), ""),
+        (buy("1", "95"), buy("1", "90", Side.SELL), "RISK_PRICE_COLLAR"),
+        (stop("1", "110", Side.BUY), buy("1", "111", Side.SELL), ""),
+    ],
+)
+def test_a_child_is_compared_with_what_its_trigger_fills_at(
+    trigger: OrderTicket, child: OrderTicket, code: str
+) -> None:
+    """The market is at 99 and 100; the child meets another one."""
+    if not code:
+        group(GroupKind.OTO, trigger, child)
+        return
+    with pytest.raises(BrokerError) as caught:
+        group(GroupKind.OTO, trigger, child)
+    field = "child.limit_price" if child.stop_price is None else "child.stop_price"
+    assert (caught.value.code, caught.value.details["field"]) == (code, field)
+
+
+def test_a_bracket_at_market_has_its_stop_on_the_losing_side_of_the_market() -> None:
+    group(GroupKind.BRACKET, buy("1"), stop("1", "98"))
+    with pytest.raises(BrokerError, match="at once") as caught:
+        group(GroupKind.BRACKET, buy("1"), stop("1", "101"))
+    assert list(caught.value.details["fields"]) == ["stop_loss"]
+
+
+def test_a_child_on_another_instrument_is_compared_with_its_own_market() -> None:
+    far = OrderTicket(Side.SELL, D(1), order_type=OrderType.LIMIT, limit_price=D(50))
+    with pytest.raises(BrokerError) as caught:
+        group(GroupKind.OTO, buy("1", "95"), far, instrument=ES)
+    assert caught.value.code == "RISK_PRICE_COLLAR"
+    rich = facts(net_liquidation=D(1_000_000))
+    group(GroupKind.OTO, buy("1", "95"), stop("1", "150"), rich, instrument=ES)  # where it will be then, nobody knows
+
+
+def test_what_works_counts_in_what_only_reduces() -> None:
+    """An order above the cap by itself passes when it only makes a position smaller, after all that works beside it."""
+    over = {"gross_value": D(9000), "position": D(90), "position_value": D(9000)}
+    for working, passes in (
+        (Sides(selling=D(4000)), True),
+        (Sides(selling=D(4100)), False),
+        (Sides(buying=D(9000)), True),  # the other side does not count
+    ):
+        known = facts(**over, working=working)
+        if passes:
+            check(buy("50", "100", Side.SELL), AAPL, known, LIMITS)
+        else:
+            assert "alone" in refused(buy("50", "100", Side.SELL), known).message
+    short = facts(gross_value=D(9000), position=D(-90), position_value=D(-9000), working=Sides(buying=D(4000)))
+    check(buy("50", "100"), AAPL, short, LIMITS)
+    assert refused(buy("51", "100"), short).code == "RISK_LEVERAGE"

@@ -202,7 +202,7 @@ async def test_the_whole_bracket_moves_together(drive: Any, core: Any) -> None:
         await desk.press("y", calm=1)
         await desk.until(lambda: len(desk.feed.called("amend_order")) == 3, "the amendments")
         moved = desk.feed.called("amend_order")
-        assert [a.get("stop_price") or a["limit_price"] for a in moved] == ["187.99", "194.99", "184.99"]
+        assert [a.get("stop_price") or a["limit_price"] for a in moved] == ["184.99", "187.99", "194.99"], "the leading leg first"
 
 
 async def test_no_move_is_no_amendment(drive: Any, core: Any) -> None:
