@@ -138,7 +138,9 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "AUDIT_RETENTION": ErrorKind(
         False, "Give an earlier --until. audit.live_write_retention_days says how long the audit of live orders stays."
     ),
-    "RECORDING_UNREADABLE": ErrorKind(False, "Name a file that `ibkr-tui audit export` wrote, as it was written."),
+    "RECORDING_UNREADABLE": ErrorKind(
+        False, "Name a file that `ibkr-tui record` or `audit export` wrote, as it was written."
+    ),
     "REPLAY_ONLY": ErrorKind(False, "Leave the replay (q) and start `ibkr-tui` to trade."),
     "EXPORT_FAILED": ErrorKind(False, "Name a new file in a directory that is yours and has room."),
     "JOURNAL_UNAVAILABLE": ErrorKind(

@@ -83,12 +83,13 @@ class TradingApp(FramesOnly):
         feed: Feed | None = None,
     ) -> None:
         self.settings = settings or UiSettings()
+        remembered: Remembered | None = None,
         self.clock: Clock = clock or SystemClock()
         self.fresh = FreshKey()
         guards: list[LineFilter] = [ControlGuard()]
         self._line_guards = [*guards, AccountMask()] if self.settings.mask_account else guards
         self.launcher = launcher
-        self.remembered = Remembered(files)
+        self.remembered = remembered or Remembered(files)
         self.feed = feed or Feed(launcher, self.clock, secrets.token_hex(8))
         watchlists = Watchlists(self.remembered)
         self.state = DeskState(

@@ -157,7 +157,7 @@ class DeskState:
         """Seconds since the price last changed."""
         if quote is None or quote.changed_mono is None:
             return None
-        return max(0.0, self.clock.monotonic() - quote.changed_mono)
+        return max(0.0, self.feed.core_seconds - quote.changed_mono)
 
     def position_of(self, conid: int | None) -> Position | None:
         return self.feed.positions.rows.get(str(conid)) if conid is not None else None
@@ -219,7 +219,7 @@ class DeskState:
         health = self.health
         if health is None or health.market is None:
             return None
-        passed = timedelta(seconds=max(0.0, self.clock.monotonic() - self.feed.market_heard))
+        passed = timedelta(seconds=max(0.0, self.feed.core_seconds - self.feed.market_heard))
         return (health.market.now + passed).astimezone(self.zone)
 
     def now(self) -> datetime:

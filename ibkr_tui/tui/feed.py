@@ -114,6 +114,8 @@ class Feed:
         self.tapes: dict[int, deque[Print]] = {}
         self.market_heard = clock.monotonic()
         self._market_now: object = None
+        self.market_heard = self.core_seconds
+        self._market_now: object = None
         self._launcher = launcher
         self._clock = clock
         self._client: LinkClient | None = None
@@ -129,6 +131,11 @@ class Feed:
     def is_live(self) -> bool:
         """Whether what the mirrors hold may be shown as the present."""
         return self.link is LinkState.LIVE
+    @property
+    def core_seconds(self) -> float:
+        """The present on the clock of the rows' monotonic seconds: one clock serves core and app."""
+        return self._clock.monotonic()
+
 
     def take(self) -> Changed:
         """What changed since the last take."""
@@ -155,7 +162,7 @@ class Feed:
         for health in self.health.rows.values():
             now = health.market.now if health.market is not None else None
             if now != self._market_now:
-                self._market_now, self.market_heard = now, self._clock.monotonic()
+                self._market_now, self.market_heard = now, self.core_seconds
 
     def accept(self, page: LogPage[Any]) -> None:
         """Take new log entries; a gap is said as one."""

@@ -118,7 +118,7 @@ def groups(state: DeskState, latencies: Latencies) -> list[Group]:
     return [
         _session(health, now),
         _token(health, now),
-        _stream(health, now, state.clock.monotonic()),
+        _stream(health, now, state.feed.core_seconds),
         _api(health, latencies),
         _market(health.market, state),
         _orders(health, state),

@@ -13,7 +13,7 @@ from ibkr_tui.tui.market.columns import DEFAULT
 from ibkr_tui.tui.own_files import write_private
 
 _DEFAULT: Final = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "SPY", "QQQ", "EUR.USD")
-_MOST: Final = 200
+MOST_WATCHED: Final = 200
 _MOST_LISTS: Final = 50
 FIRST_LIST: Final = "Main"
 
@@ -95,6 +95,6 @@ def _brought_up(memory: Memory) -> Memory:
     lists = memory.watchlists if memory.watchlist is msgspec.UNSET else (NamedList(FIRST_LIST, memory.watchlist),)
     named: dict[str, NamedList] = {}
     for one in lists[:_MOST_LISTS]:
-        named.setdefault(one.name, NamedList(one.name, one.symbols[:_MOST]))
+        named.setdefault(one.name, NamedList(one.name, one.symbols[:MOST_WATCHED]))
     kept = tuple(named.values()) or Memory().watchlists
     return msgspec.structs.replace(memory, version=2, watchlist=msgspec.UNSET, watchlists=kept)

@@ -17,25 +17,20 @@ import msgspec
 
 from ibkr_tui.model.audit import AuditPage, AuditRow
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.health import Health
-from ibkr_tui.model.log import LogPage
 from ibkr_tui.model.looks import Looks
-from ibkr_tui.model.orders import Fill
 from ibkr_tui.model.table import TableDelta
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui.feed import Feed, LinkState
 from ibkr_tui.tui.launcher import Attachment
-from ibkr_tui.tui.replay.day import Day
 from ibkr_tui.tui.replay.player import Player
 
 TICK_S: Final = 0.1
-_TOLD: Final = ("orders", "questions", "health", "guards", "alerts")
 
 
 class ReplayClock:
     """Wall time is the recorded day's; durations and waiting are this machine's."""
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: Player[Any]) -> None:
         self._player = player
 
     def now(self) -> datetime:
@@ -61,37 +56,45 @@ class ReplayLauncher:
         """Raises BrokerError REPLAY_ONLY."""
         raise refused()
 
+    def mean(self, account: str) -> None:
+        """Nothing goes over to another account."""
+
     async def stop(self) -> None:
         return
 
 
 class ReplayFeed(Feed):
-    """Its `player` is steered by keys on the Activity page."""
+    """Its `player` is steered by keys on the Activity page. What is played, and how, is its heirs' business."""
 
     is_replay = True
 
-    def __init__(self, rows: Sequence[AuditRow], path: Path, launcher: ReplayLauncher) -> None:
+    def __init__(self, rows: Sequence[Any], path: Path, launcher: ReplayLauncher) -> None:
         self.player = Player(rows)
         self.clock = ReplayClock(self.player)
-        self._day = Day()
-        self._name = clean(path.name, limit=60)
+        self.words = f"Replay of {clean(path.name, limit=60)}: nothing is connected and nothing can be sent."
         self._seen = time.monotonic()
         super().__init__(launcher, self.clock, secrets.token_hex(8))
         self._begin()
 
-    def _begin(self) -> None:
-        """As before the first row."""
-        self._day = Day()
-        self.audit.clear()
-        self.fills.clear()
-        for name in _TOLD:
-            self.apply(TableDelta(name, self.mirrors[name].epoch + 1, True, {}, ()))
-        words = f"Replay of {self._name}: nothing is connected and nothing can be sent."
-        health = Health("replay", "paper", "", message=words, orders_mode="refuse")
-        self._put("health", {"replay": health})
-        self._put("guards", {"replay": self._day.guards})
-        self.say(LinkState.LIVE)
-        self._changed.link = self._changed.audited = True
+    @property
+    def core_seconds(self) -> float:
+        """Ages are those of the recorded day, however fast it is played."""
+        return self.player.now.timestamp()
+
+    def begin(self) -> None:
+        """What stands before the first row, besides nothing."""
+
+    def take_rows(self, rows: Sequence[Any]) -> None:
+        """These rows are due."""
+        raise NotImplementedError
+
+    def answer(self, operation: str, asked: Mapping[str, Any]) -> Any:
+        """What the recording says to a call. Raises BrokerError REPLAY_ONLY."""
+        raise refused()
+
+    def audit_rows(self) -> Sequence[AuditRow]:
+        """Every row of the audit that was played."""
+        return tuple(self.audit.values())
 
     async def run(self) -> None:
         """Play until cancelled."""
@@ -118,35 +121,38 @@ class ReplayFeed(Feed):
     def reconnect(self) -> None:
         """There is nothing to connect to."""
 
-    def _take(self, rows: Sequence[AuditRow]) -> None:
-        if not rows:
-            return
-        before = dict(self._day.orders)
-        fills: list[Fill] = [fill for row in rows if (fill := self._day.take(row)) is not None]
-        changed = {key: order for key, order in self._day.orders.items() if before.get(key) is not order}
-        self._put("orders", changed)
-        self._put("guards", {"replay": self._day.guards})
-        self.accept(LogPage("audit", 1, tuple(rows)))
-        if fills:
-            self.accept(LogPage("fills", 1, tuple(fills)))
-
-    def _put(self, table: str, rows: Mapping[str, Any]) -> None:
+    def put(self, table: str, rows: Mapping[str, Any]) -> None:
+        """Rows that are new or other than before."""
         if rows:
             self.apply(TableDelta(table, self.mirrors[table].epoch, False, dict(rows), ()))
+
+    def _begin(self) -> None:
+        """As before the first row."""
+        for log in (self.audit, self.fills, self.recent):
+            log.clear()
+        for name, mirror in self.mirrors.items():
+            if mirror.rows:
+                self.apply(TableDelta(name, mirror.epoch + 1, True, {}, (), mirror.is_read))
+        self.begin()
+        self.say(LinkState.LIVE)
+        self._changed.link = self._changed.audited = True
+
+    def _take(self, rows: Sequence[Any]) -> None:
+        if rows:
+            self.take_rows(rows)
 
     async def call(
         self, operation: str, arguments: Mapping[str, Any], *, result: Any = Any, deadline: float = 15
     ) -> Any:
         """What the recording can answer. Raises BrokerError REPLAY_ONLY for everything else."""
+        asked = msgspec.convert(dict(arguments), dict[str, Any])
         if operation == "look_at":
             return Looks((), ())
         if operation != "get_audit":
-            raise refused()
-        asked = msgspec.convert(dict(arguments), dict[str, Any])
-        played = self.player.rows[: self.player.at]
+            return self.answer(operation, asked)
         found = [
             row
-            for row in played
+            for row in self.audit_rows()
             if (not asked.get("coid") or row.coid == asked["coid"])
             and (not asked.get("kinds") or row.kind in asked["kinds"])
             and (asked.get("before") is None or row.seq < asked["before"])

@@ -164,7 +164,7 @@ class BookBoard(Board):
         return [Segment(figures.left(words, width) if is_text else figures.right(words, width), ink)]
 
     def nothing(self) -> Sequence[str]:
-        if self.state.feed.is_replay:
+        if self.state.feed.is_replay and not self.state.feed.positions.is_read:
             return ("The recording has no positions: it has orders, fills and the audit.",)
         feed = self.state.feed
         if feed.link is LinkState.STARTING:

@@ -91,6 +91,6 @@ class DepthPane(InsidePanel):
         elif book.status is not QuoteStatus.LIVE:
             parts.append((f" · {clean(book.problem) or str(book.status).upper()}", "$warn"))
         elif book.changed_mono is not None:
-            age = max(0.0, self.state.clock.monotonic() - book.changed_mono)
+            age = max(0.0, self.state.feed.core_seconds - book.changed_mono)
             parts.append((f" · {figures.age(age)}", "$muted"))
         self.entitle(Content.assemble(*parts))

@@ -40,7 +40,7 @@ class PositionBoard(Board):
         return [Segment(" " + words, self.palette.muted)]
 
     def nothing(self) -> Sequence[str]:
-        if self.state.feed.is_replay:
+        if self.state.feed.is_replay and not self.state.feed.positions.is_read:
             return ("The recording has no positions: it has orders, fills and the audit.",)
         if self.state.feed.link is LinkState.STARTING:
             return ("Positions appear when the core is ready.",)

@@ -101,7 +101,7 @@ class StatusBar(Painted):
                 return []
             return [Part((Segment(f"○ data {health.stream}", palette.warn),), 2)]
         heard = health.last_frame_mono
-        age = self.state.clock.monotonic() - heard if heard is not None else None
+        age = self.state.feed.core_seconds - heard if heard is not None else None
         old = age is not None and age > _OLD_S
         dot = Segment("● ", palette.warn if old else palette.up)
         return [Part((dot, Segment(f"data {figures.age(age)}", palette.text)), 6)]

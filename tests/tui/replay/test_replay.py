@@ -13,6 +13,7 @@ import pytest
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.looks import Looks
 from ibkr_tui.tui.app import TradingApp
+from ibkr_tui.tui.replay.audited import AuditedDay
 from ibkr_tui.tui.replay.feed import ReplayFeed, ReplayLauncher
 from tests.tui.activity.conftest import DAY
 
@@ -25,7 +26,7 @@ def text(app: TradingApp) -> str:
 @contextlib.asynccontextmanager
 async def replaying(tmp_path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Any, Any, ReplayFeed]]:
     launcher = ReplayLauncher()
-    feed = ReplayFeed(DAY, tmp_path / "day.jsonl", launcher)
+    feed = AuditedDay(DAY, tmp_path / "day.jsonl", launcher)
     feed.player.toggle()  # a test plays it by hand
     app = TradingApp(launcher, tmp_path, clock=feed.clock, feed=feed)
     async with app.run_test(size=size) as pilot:
