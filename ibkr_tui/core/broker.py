@@ -290,7 +290,7 @@ class Broker:
             "portfolio": self._after_login(self.portfolio.run, self.session.readable),
             "orders": self._after_login(self.orders.reconciler.run),
             "market hours": self._after_login(self.market.run),
-            "cancels on sight": self.orders.resolver.run,
+            "cancels kept up": self.orders.pursuit.run,
             "subscriptions": self._tend,
             "alerts": self.alerts.run,
             "guards": self.orders.guards.run,

@@ -15,6 +15,7 @@ from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch, Trip
 from ibkr_tui.core.orders.limits import LimitsInForce, told
 from ibkr_tui.core.orders.recorder import Recorder
+from ibkr_tui.core.orders.sweep import SweepResult
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY: Final = 0.5
 CORE: Final = "core"
 
-Sweep = Callable[[], Awaitable[object]]
+Sweep = Callable[[], Awaitable[SweepResult]]
 
 
 class GuardDesk:
@@ -54,7 +55,7 @@ class GuardDesk:
         self._sweep = sweep
         self._was_on = False
         self._is_stuck = False
-        self._sweeping: asyncio.Task[object] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Keep the row, until cancelled; what is in force at the start is audited, and what changed before it."""
@@ -153,11 +154,14 @@ class GuardDesk:
 
     async def _swept(self, sweep: Sweep) -> None:
         try:
-            await sweep()
+            found = await sweep()
         except BrokerError as error:
             self._recorder.say(
                 f"the kill switch could not cancel what works: {error.message}", Severity.ERROR, code=error.code
             )
+            return
+        whole = not (found.failed or found.waiting or found.unread)
+        self._recorder.say(f"kill switch: {found.text}", Severity.WARNING if whole else Severity.ERROR)
 
     def _limit_facts(self, face: str) -> dict[str, Any]:
         now, configured = told(self._limits.now), told(self._limits.configured)

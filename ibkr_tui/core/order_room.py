@@ -22,12 +22,13 @@ from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.limits import LimitsInForce
 from ibkr_tui.core.orders.preview import Previewer
+from ibkr_tui.core.orders.pursuit import Pursuit
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
 from ibkr_tui.core.orders.resolve import Resolver
 from ibkr_tui.core.orders.submit import Submitter
-from ibkr_tui.core.orders.sweep import Sweeper
+from ibkr_tui.core.orders.sweep import Sweeper, SweepResult
 from ibkr_tui.core.portfolio.portfolio import Portfolio
 from ibkr_tui.core.quiet import QuietWindow
 from ibkr_tui.core.settings import Profile
@@ -130,7 +131,15 @@ class OrderRoom:
             lock=self.submitter.lock,
             look=self.reconciler.look,
         )
-        self.sweeper = Sweeper(self.book, self.canceller, self.reconciler.read_orders, quiet)
+        self.pursuit = Pursuit(book=self.book, recorder=self.recorder, cancel=self.canceller.cancel, clock=clock)
+        self.sweeper = Sweeper(
+            book=self.book,
+            canceller=self.canceller,
+            read=self.reconciler.read_orders,
+            quiet=quiet,
+            keep_up=self.pursuit.begin,
+            clock=clock,
+        )
         self.closer = Closer(
             account=account,
             positions=portfolio.read_positions,
@@ -155,7 +164,7 @@ class OrderRoom:
         self.resolver = Resolver(
             book=self.book,
             recorder=self.recorder,
-            canceller=self.canceller,
+            pursuit=self.pursuit,
             looked=self.reconciler.looked,
             clock=clock,
         )
@@ -169,5 +178,5 @@ class OrderRoom:
     def _trip(self, why: str) -> None:
         self.guards.trip(why)
 
-    async def _cancel_on_kill(self) -> None:
-        await self.sweeper.cancel_all(Caller("kill switch"))
+    async def _cancel_on_kill(self) -> SweepResult:
+        return await self.sweeper.cancel_all(Caller("kill switch"))

@@ -14,8 +14,10 @@ from ibkr_tui.core.journal.journal import Journal
 from ibkr_tui.core.kill_switch import KillSwitch
 from ibkr_tui.core.orders.limits import LimitsInForce
 from ibkr_tui.core.orders.recorder import Recorder
+from ibkr_tui.core.orders.sweep import SweepResult
 from ibkr_tui.core.settings import Limits
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
 from ibkr_tui.model.guards import Guards
 from ibkr_tui.model.log import Log
 from ibkr_tui.model.table import Table
@@ -32,14 +34,17 @@ class Scene:
         self.events: Log[Any] = Log("events")
         self.table: Table[Guards] = Table("guards")
         self.swept = 0
+        self.result: SweepResult | None = None
         self.desk = GuardDesk(
             table=self.table, profile="paper", switch=self.switch, limits=self.limits, journal=self.journal,
             recorder=Recorder(self.journal, self.events, Log("fills"), "DU1", clock), clock=clock, sweep=self.sweep,
         )  # fmt: skip
 
-    async def sweep(self) -> None:
+    async def sweep(self) -> SweepResult:
         self.swept += 1
-        raise BrokerError("IBKR_NO_SESSION", "no session")
+        if self.result is None:
+            raise BrokerError("IBKR_NO_SESSION", "no session")
+        return self.result
 
     @property
     def said(self) -> list[str]:
@@ -92,6 +97,14 @@ async def test_a_person_turns_it_on_and_off_with_words(scene: Scene) -> None:
     assert "KILL SWITCH on by app (too fast)" in scene.said[0]
     assert (await scene.desk.set(False, "", "app")).kill_switch is False
     assert await scene.audited("kill_switch") == ['{"by":"app","on":true,"text":"too fast"}', '{"on":false}']
+
+
+async def test_what_became_of_its_cancels_is_told(scene: Scene) -> None:
+    scene.result = SweepResult(2, 1, (), text="cancel requested for 2 orders; 1 order failed (not now)")
+    await scene.desk.set(True, "", "app")
+    await _until(lambda: len(scene.said) == 2, scene)
+    (_, told) = scene.events.entries()
+    assert (told.severity, told.text) == (Severity.ERROR, f"kill switch: {scene.result.text}")
 
 
 async def test_a_journal_that_fails_trips_it_and_keeps_it_on(scene: Scene) -> None:

@@ -25,6 +25,7 @@ from ibkr_tui.core.orders.refusals import refusal
 from ibkr_tui.core.orders.submission import ticket_facts
 from ibkr_tui.core.orders.submit import Judge
 from ibkr_tui.core.web.answer import Answer
+from ibkr_tui.core.web.course import Check
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.groups import GroupKind, Leg, Proposal
@@ -41,7 +42,7 @@ _OVER: Final = re.compile(r"inactive|already|filled|cannot be (cancel|modif)|doe
 class ModifyCall(Protocol):
     """The one call; leaves exactly once, after a last `check`; raises NotSent or AnswerLost."""
 
-    async def modify(self, account: str, order_id: str, body: bytes) -> Answer: ...
+    async def modify(self, account: str, order_id: str, body: bytes, *, check: Check | None = None) -> Answer: ...
 
 
 class _Step(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from ibkr_tui.core.orders.payloads import broker_id
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.recorder import Recorder, summary
 from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
+from ibkr_tui.core.web.errors import is_no_session, problem_of
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.orders import Order, OrderState, Verdict
@@ -23,6 +24,7 @@ from ibkr_tui.model.text import clean, sentence
 
 _NO_SUCH: Final = re.compile(r"doesn.t exist|not exist|not found", re.IGNORECASE)
 _OVER: Final = re.compile(r"inactive|already (cancel|fill)|filled|cannot be cancel", re.IGNORECASE)
+_NOT_HEARD: Final = {401, 410, 429}
 _GONE: Final = {"ORDER_DONE", "ORDER_NOT_FOUND"}
 
 
@@ -67,8 +69,9 @@ class Canceller:
         if order.state.is_done and order.state is not OrderState.REJECTED:
             raise BrokerError("ORDER_DONE", f"{summary(order)} is {order.state.value}")
         if order.state is OrderState.QUESTION and not order.order_id:
+            self.on_sight(order, caller)  # the no that declines it may get lost
             self._desk.interrupt("cancelled by a person")
-            return order
+            return self._now(order)
         order_id = broker_id(order.order_id)
         self._desk.interrupt("a cancel was more urgent")
         if not order.key.startswith(FOREIGN):
@@ -93,10 +96,7 @@ class Canceller:
             if now.state.is_done or now.state is OrderState.CANCELLING:
                 continue
             if not now.order_id and now.state is not OrderState.QUESTION:
-                self._book.mark_cancel_on_sight(now.key, True)
-                turn = Turn("resolved", {"verdict": Verdict.CANCEL_ON_SIGHT, "face": caller.face})
-                state = IntentState.CANCEL_ON_SIGHT if now.state is OrderState.UNKNOWN else None
-                self._recorder.note(now.key, msgspec.structs.replace(turn, state=state))
+                self.on_sight(now, caller)
                 continue
             try:
                 await self.cancel(now.key, caller)
@@ -106,6 +106,12 @@ class Canceller:
         if failed:
             raise failed[0]
         return self._book.group(group_id)
+
+    def on_sight(self, order: Order, caller: Caller) -> Order:
+        """Have an order that the broker has given no id yet cancelled as soon as it is seen."""
+        facts = {"verdict": Verdict.CANCEL_ON_SIGHT, "face": caller.face}
+        self._recorder.note(order.key, Turn("resolved", facts, IntentState.CANCEL_ON_SIGHT))
+        return self._book.mark_cancel_on_sight(order.key, True)
 
     async def _ask(self, order: Order, order_id: str, caller: Caller) -> Order:
         who: dict[str, Any] = {}
@@ -121,6 +127,9 @@ class Canceller:
             self._recorder.say(words, Severity.WARNING, order_key=order.key)
             self._look()
             return self._now(order)
+        if (unheard := _unheard(answer, order)) is not None:
+            self._book.cancel_refused(order.key, "")
+            raise unheard
         self._look()
         said = _error(answer)
         if not said and answer.status == 200:
@@ -138,6 +147,13 @@ class Canceller:
 
     def _now(self, order: Order) -> Order:
         return self._book.find(order.key) or order
+
+
+def _unheard(answer: Answer, order: Order) -> BrokerError | None:
+    """The answer of a broker that did not look at the request: it counts nothing, has no session, knows no token."""
+    if answer.status not in _NOT_HEARD and not is_no_session(answer):
+        return None
+    return problem_of(answer, f"the cancel of {summary(order)}")
 
 
 def _error(answer: Answer) -> str:

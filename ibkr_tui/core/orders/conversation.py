@@ -6,7 +6,8 @@ The request leaves once, each reply once. What is not a definite answer is named
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
 import msgspec
 
@@ -25,13 +26,24 @@ from ibkr_tui.core.orders.answers import (
 from ibkr_tui.core.orders.questions import Decision, QuestionDesk
 from ibkr_tui.core.quiet import QuietWindow
 from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
+from ibkr_tui.core.web.course import Check
 from ibkr_tui.model.errors import BrokerError
+
+
+class SendCall(Protocol):
+    """The request itself; leaves once, after a last `check`; raises NotSent or AnswerLost."""
+
+    async def __call__(self, *, check: Check | None = None) -> Answer: ...
 
 
 class ReplyCall(Protocol):
     """The call that answers a question; leaves once; raises NotSent or AnswerLost."""
 
-    async def reply(self, question_id: str, confirmed: bool) -> Answer: ...
+    async def reply(self, question_id: str, confirmed: bool, *, check: Check | None = None) -> Answer: ...
+
+
+_STOPPED: Final = {"KILL_SWITCH_ON"}
+"""Codes of the last check: it was no accident that a reply did not leave."""
 
 
 class Unsent(msgspec.Struct, frozen=True):
@@ -51,7 +63,7 @@ class Topic(msgspec.Struct, frozen=True):
     summary: str
     asked: Callable[[Asked, str], None]
     answered: Callable[[Asked, str, str], None]
-    check: Callable[[], None]
+    check: Check
     orders: int = 1
 
 
@@ -63,14 +75,14 @@ class Conversation:
         self._desk = desk
         self._quiet = quiet
 
-    async def hold(self, call: Callable[[], Awaitable[Answer]], topic: Topic, caller: Caller) -> Outcome | Unsent:
+    async def hold(self, call: SendCall, topic: Topic, caller: Caller) -> Outcome | Unsent:
         """What the broker decided. Reads are quiet meanwhile."""
         async with self._quiet.quiet():  # a read between the POST and the reply to its question voids the question
             try:
                 topic.check()
             except BrokerError as error:
                 return Unsent(error)
-            outcome = await self._exchange(call, topic, reply=False)
+            outcome = await self._exchange(partial(call, check=topic.check), topic, reply=False)
             if isinstance(outcome, Questions) or (isinstance(outcome, Partly) and outcome.asked):
                 return await self._converse(outcome, topic, caller)
             return outcome
@@ -79,8 +91,10 @@ class Conversation:
         try:
             answer = await call()
         except NotSent as error:
-            # A reply that did not leave decides nothing: the question's order may still be taken.
-            return Unclear(f"the reply did not leave: {error.message}") if reply else Unsent(error)
+            if reply and error.code not in _STOPPED:
+                # A reply that did not leave decides nothing: the question's order may still be taken.
+                return Unclear(f"the reply did not leave: {error.message}")
+            return Unsent(error)
         except AnswerLost as error:
             return Unclear(error.message)
         return classify(answer.status, answer.body, coid=topic.coid, reply=reply, orders=topic.orders)
@@ -99,11 +113,11 @@ class Conversation:
             answered.add(asked.id)
             decision = tally.no or await self._decide(asked, topic, caller, rounds)
             rounds += 1
-            outcome = await self._exchange(
-                lambda asked=asked, decision=decision: self._calls.reply(asked.id, decision.confirmed),  # type: ignore[misc]
-                topic,
-                reply=True,
-            )
+            outcome = await self._reply(asked, decision, topic)
+            if decision.confirmed and isinstance(outcome, Unsent):  # stopped when its yes was about to leave
+                decision = Decision(False, outcome.error.message)
+                topic.answered(asked, "no", decision.by)
+                outcome = await self._reply(asked, decision, topic)
             if not decision.confirmed:
                 outcome = _declined(outcome, asked, decision)
                 tally.no = decision
@@ -113,6 +127,11 @@ class Conversation:
         if topic.orders == 1:
             return Unclear("the broker repeated its questions") if isinstance(outcome, Questions) else outcome
         return tally.result()
+
+    async def _reply(self, asked: Asked, decision: Decision, topic: Topic) -> Outcome | Unsent:
+        check = topic.check if decision.confirmed else None
+        call = partial(self._calls.reply, asked.id, decision.confirmed, check=check)
+        return await self._exchange(call, topic, reply=True)
 
     async def _decide(self, asked: Asked, topic: Topic, caller: Caller, rounds: int) -> Decision:
         text = " ".join(" · ".join(asked.messages).split())

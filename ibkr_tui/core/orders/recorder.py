@@ -63,6 +63,8 @@ class Recorder:
         self._failed = False
         self._coids = Lately(clock, seconds=8 * DAY, most=100_000)
         self.on_fill: Callable[[Fill], None] = lambda fill: None
+        self.is_to_be_cancelled: Callable[[str], bool] = lambda key: False
+        """Whether the cancel of that order is kept up: the journal remembers it whatever state is seen meanwhile."""
 
     def keep(self, is_followed: Callable[[str], bool]) -> None:
         """Orders that are still followed are ours, however old they are."""
@@ -88,6 +90,8 @@ class Recorder:
         verdict = before.state in _VERDICTS and after.state in {OrderState.REJECTED, OrderState.UNKNOWN}
         if ours and not verdict and after.state in _TOLD:
             kind, state = _TOLD[after.state]
+            if after.state is OrderState.WORKING and self.is_to_be_cancelled(after.key):
+                state = IntentState.CANCEL_ON_SIGHT
             facts = {
                 "order_id": after.order_id, "status": after.broker_status, "filled": after.filled, "text": after.text,
             }  # fmt: skip

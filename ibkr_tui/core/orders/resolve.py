@@ -5,16 +5,13 @@ A verdict proves nothing: what is seen later beats it, and raises an alarm.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable
-from typing import Final
 
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Turn
-from ibkr_tui.core.orders.cancel import Canceller
-from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.orders.lifecycle import FOREIGN, OrderBook
+from ibkr_tui.core.orders.pursuit import Pursuit
 from ibkr_tui.core.orders.recorder import Recorder, summary
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
@@ -22,39 +19,31 @@ from ibkr_tui.model.events import Severity
 from ibkr_tui.model.orders import LOOKED_FOR, Order, OrderState, Verdict
 from ibkr_tui.model.text import clean
 
-log = logging.getLogger(__name__)
-
-CANCEL_AGAIN: Final = 5.0
-MOST_CANCELS: Final = 12
-
 
 class Resolver:
-    """Takes verdicts. `looked` says whether orders and trades have both been read since a monotonic second."""
+    """Takes verdicts. `looked` says whether orders and trades have both been read since a monotonic second; `pursuit`
+    cancels what was to be cancelled on sight, once it is seen."""
 
     def __init__(
         self,
         *,
         book: OrderBook,
         recorder: Recorder,
-        canceller: Canceller,
+        pursuit: Pursuit,
         looked: Callable[[float], bool],
         clock: Clock,
     ) -> None:
         self._book = book
         self._recorder = recorder
-        self._canceller = canceller
+        self._pursuit = pursuit
         self._looked = looked
         self._clock = clock
-        self._sighted: asyncio.Queue[tuple[str, Caller]] = asyncio.Queue()
-        book.on_sight = self._seen
-
-    async def run(self) -> None:
-        """Cancel what was to be cancelled on sight, until cancelled."""
-        while True:
-            await self._cancel(*await self._sighted.get())
+        book.on_sight = lambda order: pursuit.begin(order.key, Caller("cancel on sight"))
 
     async def resolve(self, name: str, verdict: Verdict, confirm: str, caller: Caller) -> Order:
         """The order after the verdict.
+
+        KEEP also ends the cancels of an order that was seen.
 
         Raises BrokerError ORDER_NOT_FOUND, ORDER_DONE (its fate is known), CONFIRMATION_REQUIRED, IBKR_ORDER_UNKNOWN
         (not looked for long enough; `retry_after_s` in its details).
@@ -62,6 +51,9 @@ class Resolver:
         order = self._book.find(name) if name else None
         if order is None:
             raise BrokerError("ORDER_NOT_FOUND", f"there is no order “{clean(name, limit=40)}”")
+        let_be = verdict is Verdict.KEEP and self._pursuit.drop(order.key)
+        if let_be and order.state in {OrderState.WORKING, OrderState.CANCELLING}:
+            return self._let_be(order, caller)
         if order.state is not OrderState.UNKNOWN:
             raise BrokerError(
                 "ORDER_DONE",
@@ -79,7 +71,17 @@ class Resolver:
             Severity.WARNING,
             order_key=order.key,
         )
-        return await self._canceller.cancel(order.key, caller) if on_sight and order.order_id else marked
+        if on_sight and order.order_id:
+            self._pursuit.begin(order.key, caller)
+        return marked
+
+    def _let_be(self, order: Order, caller: Caller) -> Order:
+        """It was seen and its cancel is kept up: no more."""
+        if not order.key.startswith(FOREIGN):
+            facts = {"verdict": Verdict.KEEP, "face": caller.face}
+            self._recorder.note(order.key, Turn("resolved", facts, IntentState.WORKING))
+        self._recorder.say(f"{summary(order)}: no more cancels are sent", Severity.WARNING, order_key=order.key)
+        return order
 
     def _not_sent(self, order: Order, confirm: str, caller: Caller) -> Order:
         since = self._book.unknown_since(order.key)
@@ -112,22 +114,3 @@ class Resolver:
         declared = self._book.declare(order.key, text)
         self._recorder.note(order.key, Turn(state=IntentState.NOT_SENT))
         return declared
-
-    def _seen(self, order: Order) -> None:
-        self._sighted.put_nowait((order.key, Caller("cancel on sight")))
-
-    async def _cancel(self, key: str, caller: Caller) -> None:
-        """Ask until IBKR took the request or the order is over."""
-        for _ in range(MOST_CANCELS):
-            order = self._book.find(key)
-            if order is None or order.state.is_done or order.state is OrderState.CANCELLING:
-                return
-            try:
-                await self._canceller.cancel(key, caller)
-            except BrokerError as error:
-                log.warning("cancel on sight of %s: %s", key, error.message)
-                words = f"{summary(order)} was seen and could not be cancelled: {error.message}"
-                self._recorder.say(words, Severity.ERROR, code=error.code, order_key=key)
-                if not error.retryable:
-                    return
-            await self._clock.sleep(CANCEL_AGAIN)

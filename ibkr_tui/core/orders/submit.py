@@ -16,7 +16,7 @@ from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.intents import IntentState
 from ibkr_tui.core.journal.journal import Journal, Turn
 from ibkr_tui.core.orders.answers import Asked, Outcome, Refused, Unclear
-from ibkr_tui.core.orders.conversation import Conversation, Topic, Unsent
+from ibkr_tui.core.orders.conversation import Conversation, SendCall, Topic, Unsent
 from ibkr_tui.core.orders.gate import Judgement
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.payloads import child_payload, encode, order_payload
@@ -25,6 +25,7 @@ from ibkr_tui.core.orders.refusals import refusal
 from ibkr_tui.core.orders.settlement import Settlement
 from ibkr_tui.core.orders.submission import Submission, group_details, group_result, intents, prepare
 from ibkr_tui.core.web.answer import Answer
+from ibkr_tui.core.web.course import Check
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
@@ -38,10 +39,9 @@ LOOK_EVERY: Final = 0.5
 
 
 class OrderCalls(Protocol):
-    """The calls that place. Each leaves exactly once; raises NotSent or AnswerLost."""
+    """The call that places. It leaves exactly once, after a last `check`; raises NotSent or AnswerLost."""
 
-    async def place(self, account: str, body: bytes) -> Answer: ...
-    async def reply(self, question_id: str, confirmed: bool) -> Answer: ...
+    async def place(self, account: str, body: bytes, *, check: Check | None = None) -> Answer: ...
 
 
 class Judge(Protocol):
@@ -158,8 +158,8 @@ class Submitter:
         self,
         submission: Submission,
         orders: Sequence[Order],
-        send: Callable[[], Awaitable[Answer]],
-        check: Callable[[], None],
+        send: SendCall,
+        check: Check,
         caller: Caller,
     ) -> Outcome | Unsent:
         """One POST of these orders, and what it came to."""
@@ -172,7 +172,7 @@ class Submitter:
             self._settlement.settle(orders, outcome)
         return outcome
 
-    async def _in_sequence(self, submission: Submission, check: Callable[[], None], caller: Caller) -> Outcome | Unsent:
+    async def _in_sequence(self, submission: Submission, check: Check, caller: Caller) -> Outcome | Unsent:
         """The trigger, and when the broker has it, the child that names it by the broker's id (W-06)."""
         trigger, child = submission.orders
         first, second = submission.proposal.legs
@@ -193,7 +193,7 @@ class Submitter:
             )
         return outcome
 
-    def _topic(self, orders: Sequence[Order], check: Callable[[], None]) -> Topic:
+    def _topic(self, orders: Sequence[Order], check: Check) -> Topic:
         def asked(question: Asked, text: str) -> None:
             facts = {"message_ids": question.message_ids, "text": text}
             for order in orders:

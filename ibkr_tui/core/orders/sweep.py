@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.orders.cancel import Canceller
 from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.orders.pursuit import is_taken
 from ibkr_tui.core.quiet import QuietWindow
+from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Order, OrderState, Side
 
 READ_WITHIN: Final = 5.0
+ASK_WITHIN: Final = 45.0
+"""Seconds a sweep asks by itself; what is left then is kept up in the background."""
+ASK_AGAIN: Final = 5.0
 
 
 class CancelOutcome(msgspec.Struct, frozen=True):
-    """What became of one request to cancel. `state` is the order's now; a request is not yet a cancel."""
+    """What became of one request to cancel. `state` is the order's now; a request is not yet a cancel. `waits`: the
+    broker has given it no id yet, and it is cancelled when it is seen."""
 
     order_id: str
     coid: str
@@ -30,43 +36,96 @@ class CancelOutcome(msgspec.Struct, frozen=True):
     state: OrderState
     error: str = ""
     text: str = ""
+    waits: bool = False
 
 
 class SweepResult(msgspec.Struct, frozen=True):
-    """Every order that was to be cancelled, and how many requests were refused."""
+    """Every order that was to be cancelled: how many were asked for, how many failed and why, how many wait to be seen.
+
+    `text` says it in words. `unread`: why the broker's own list is not known, so that orders placed elsewhere may lack.
+    """
 
     requested: int
     failed: int
     orders: tuple[CancelOutcome, ...]
+    waiting: int = 0
+    text: str = ""
+    unread: str = ""
+
+
+class KeepUp(Protocol):
+    """Goes on asking until the order is seen ended."""
+
+    def __call__(self, key: str, caller: Caller, *, asked: bool = False) -> None: ...
 
 
 class Sweeper:
     """Cancels what works. `read` reads the broker's orders anew, so that those placed elsewhere are known; it is not
-    waited for long, and not at all while a question of the broker's is open: a cancel never waits for a read."""
+    waited for long, and not at all while a question of the broker's is open: a cancel never waits for a read.
+
+    `keep_up` takes every order whose cancel the broker did not plainly refuse.
+    """
 
     def __init__(
-        self, book: OrderBook, canceller: Canceller, read: Callable[[], Awaitable[object]], quiet: QuietWindow
+        self,
+        *,
+        book: OrderBook,
+        canceller: Canceller,
+        read: Callable[[], Awaitable[object]],
+        quiet: QuietWindow,
+        keep_up: KeepUp,
+        clock: Clock,
     ) -> None:
         self._book = book
         self._canceller = canceller
         self._quiet = quiet
         self._read = read
+        self._keep_up = keep_up
+        self._clock = clock
 
     async def cancel_all(
         self, caller: Caller, *, conid: int | None = None, symbol: str = "", side: Side | None = None
     ) -> SweepResult:
         """Ask to cancel all that works, or what of it has that instrument, symbol and side.
 
-        An order of unknown fate without the broker's id can't be cancelled, and is told so. Raises BrokerError only
+        A request that could not be made is made again for 45 seconds, then in the background. Raises BrokerError only
         when the orders can't be read and none is known.
         """
         unread = await self._look()
         wanted = [order for order in self._book if _wanted(order, conid, symbol, side)]
         if unread is not None and not wanted:
             raise unread
-        outcomes = [await self._cancel(order, caller) for order in wanted]
-        failed = sum(1 for outcome in outcomes if outcome.error)
-        return SweepResult(len(outcomes) - failed, failed, tuple(outcomes))
+        outcomes = await self._ask_for(wanted, caller)
+        return _result(outcomes, unread)
+
+    async def _ask_for(self, wanted: list[Order], caller: Caller) -> list[CancelOutcome]:
+        """One round after the other over those that are left, until each was asked for or the time is over."""
+        until = self._clock.monotonic() + ASK_WITHIN
+        outcomes: dict[str, CancelOutcome] = {}
+        left = wanted
+        while left:
+            again = []
+            for order in left:
+                if self._clock.monotonic() >= until:
+                    outcomes[order.key] = self._given_over(order, caller, outcomes.get(order.key))
+                    continue
+                outcomes[order.key], is_open = await self._cancel(self._now(order), caller)
+                if is_open:
+                    again.append(order)
+            left = again
+            if left:
+                await self._clock.sleep(ASK_AGAIN)
+        return list(outcomes.values())
+
+    def _given_over(self, order: Order, caller: Caller, outcome: CancelOutcome | None) -> CancelOutcome:
+        """The time is over: the order's cancel goes on in the background."""
+        now = self._now(order)
+        self._keep_up(now.key, caller)
+        error, why = (outcome.error, outcome.text) if outcome else ("IBKR_RATE_LIMITED", "its turn did not come")
+        return _outcome(now, error=error, text=f"{why}; it is asked for again until it is over")
+
+    def _now(self, order: Order) -> Order:
+        return self._book.find(order.key) or self._book.find(order.order_id) or order
 
     async def _look(self) -> BrokerError | None:
         if not self._quiet.is_calm:
@@ -80,20 +139,24 @@ class Sweeper:
             return BrokerError("IBKR_UNAVAILABLE", f"the orders could not be read within {READ_WITHIN:g} s")
         return None
 
-    async def _cancel(self, order: Order, caller: Caller) -> CancelOutcome:
-        """One request. An order that its group took along meanwhile is no failure."""
-        now = self._book.find(order.key) or order
-        if now.state.is_done:
-            return _outcome(now)
-        if now.state is OrderState.CANCELLING:
-            return _outcome(now, text="a cancel was requested before")
+    async def _cancel(self, order: Order, caller: Caller) -> tuple[CancelOutcome, bool]:
+        """One request, and whether it has to be made again. An order that its group took along is no failure."""
+        if order.state.is_done:
+            return _outcome(order), False
+        if is_taken(order):
+            return _outcome(order, text="a cancel was requested before"), False
+        if not order.order_id and order.state is not OrderState.QUESTION:
+            return _outcome(self._canceller.on_sight(order, caller), waits=True), False
         try:
-            return _outcome(await self._canceller.cancel(order.key, caller))
+            asked = await self._canceller.cancel(order.key, caller)
         except BrokerError as error:
-            after = self._book.find(order.key) or now
+            after = self._now(order)
             if after.state.is_done or error.code == "ORDER_DONE":
-                return _outcome(after, text=error.message)
-            return _outcome(after, error=error.code, text=error.message)
+                return _outcome(after, text=error.message), False
+            return _outcome(after, error=error.code, text=error.message), error.retryable
+        if asked.order_id:
+            self._keep_up(asked.key, caller, asked=True)
+        return _outcome(asked, waits=not asked.order_id), False
 
 
 def _wanted(order: Order, conid: int | None, symbol: str, side: Side | None) -> bool:
@@ -105,5 +168,27 @@ def _wanted(order: Order, conid: int | None, symbol: str, side: Side | None) -> 
     )
 
 
-def _outcome(order: Order, *, error: str = "", text: str = "") -> CancelOutcome:
-    return CancelOutcome(order.order_id, order.coid, order.description, order.state, error, text or order.text)
+def _outcome(order: Order, *, error: str = "", text: str = "", waits: bool = False) -> CancelOutcome:
+    words = text or order.text
+    return CancelOutcome(order.order_id, order.coid, order.description, order.state, error, words, waits)
+
+
+def _result(outcomes: list[CancelOutcome], unread: BrokerError | None) -> SweepResult:
+    failed = [one for one in outcomes if one.error]
+    waiting = sum(one.waits for one in outcomes)
+    requested = len(outcomes) - len(failed) - waiting
+    parts = [f"cancel requested for {_orders(requested)}"] if requested or not outcomes else []
+    if waiting:
+        parts.append(f"{_orders(waiting)} without IBKR's id yet: cancelled when seen")
+    if failed:
+        why = " · ".join(dict.fromkeys(one.text for one in failed))
+        parts.append(f"{_orders(len(failed))} failed ({why})")
+    if unread is not None:
+        parts.append(f"IBKR's list could not be read, orders placed elsewhere may be missing ({unread.message})")
+    return SweepResult(
+        requested, len(failed), tuple(outcomes), waiting, "; ".join(parts), unread.message if unread else ""
+    )
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ibkr_tui.core.web import warmup, wire
 from ibkr_tui.core.web.answer import Answer, NotSent
+from ibkr_tui.core.web.course import Check
 from ibkr_tui.core.web.errors import is_users_error, problem_of
 from ibkr_tui.core.web.transport import DEADLINE, Transport
 from ibkr_tui.model.errors import BrokerError
@@ -203,21 +204,35 @@ class Endpoints:
 
     # orders, writing: one attempt each, and the answer as it came
 
-    async def place(self, account: str, body: Mapping[str, Any] | bytes, *, deadline: float = DEADLINE) -> Answer:
-        """Place orders. Raises NotSent or AnswerLost, nothing else; every answer is the caller's to judge."""
+    async def place(
+        self,
+        account: str,
+        body: Mapping[str, Any] | bytes,
+        *,
+        deadline: float = DEADLINE,
+        check: Check | None = None,
+    ) -> Answer:
+        """Place orders. `check` is asked when the first byte is about to leave.
+
+        Raises NotSent or AnswerLost, nothing else; every answer is the caller's to judge.
+        """
         return await self._transport.send_once(
-            "POST", f"/iserver/account/{_account(account)}/orders", body, deadline=deadline
+            "POST", f"/iserver/account/{_account(account)}/orders", body, deadline=deadline, check=check
         )
 
-    async def reply(self, question_id: str, confirmed: bool, *, deadline: float = DEADLINE) -> Answer:
-        """Answer one question of the broker's. Raises as `place`."""
+    async def reply(
+        self, question_id: str, confirmed: bool, *, deadline: float = DEADLINE, check: Check | None = None
+    ) -> Answer:
+        """Answer one question of the broker's. As `place`."""
         path = f"/iserver/reply/{quote(question_id, safe='')}"
-        return await self._transport.send_once("POST", path, {"confirmed": confirmed}, deadline=deadline)
+        return await self._transport.send_once("POST", path, {"confirmed": confirmed}, deadline=deadline, check=check)
 
-    async def modify(self, account: str, order_id: str, body: bytes, *, deadline: float = DEADLINE) -> Answer:
-        """Change an order: `body` says it again, whole (reference 4.6). Raises as `place`."""
+    async def modify(
+        self, account: str, order_id: str, body: bytes, *, deadline: float = DEADLINE, check: Check | None = None
+    ) -> Answer:
+        """Change an order: `body` says it again, whole (reference 4.6). As `place`."""
         path = f"/iserver/account/{_account(account)}/order/{_order_id(order_id)}"
-        return await self._transport.send_once("POST", path, body, deadline=deadline)
+        return await self._transport.send_once("POST", path, body, deadline=deadline, check=check)
 
     async def cancel(
         self,

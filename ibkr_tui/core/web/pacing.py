@@ -1,7 +1,8 @@
 """IBKR's request limits, kept here so that it never has to refuse (reference 5).
 
 Ten requests a second in all, of which two places are kept for orders, so that these never wait behind reads; and
-the limits of single endpoints. After a 429 nothing but a rare cancel leaves until the broker's time is over.
+the limits of single endpoints. After a 429 nothing leaves until the broker's time is over but cancels, one every five
+seconds: they wait for their turn, first come, first served.
 """
 
 from __future__ import annotations
@@ -110,6 +111,8 @@ class Pacing:
         self._blocked_until = 0.0
         self._ends: datetime | None = None
         self._waiting = 0
+        self._cancels = asyncio.Lock()
+        self._cancels_waiting = 0
         self._cancel_not_before = 0.0
         self._urgent_waiting = 0
         self._reads = asyncio.Lock()
@@ -133,7 +136,7 @@ class Pacing:
     @property
     def waiting(self) -> int:
         """Requests that wait for their turn."""
-        return self._waiting + sum(gate.waiting for gate in self._gates.values())
+        return self._waiting + self._cancels_waiting + sum(gate.waiting for gate in self._gates.values())
 
     @asynccontextmanager
     async def turn(
@@ -145,7 +148,10 @@ class Pacing:
 
         Raises BrokerError IBKR_RATE_LIMITED at once when the turn cannot come within `deadline` seconds.
         """
-        self._check_block(method, urgent)
+        if urgent and method == "DELETE":
+            await self._cancels_turn(deadline)
+        else:
+            self._check_block()
         gate = self._gates.get(path) if not urgent else None
         if gate is None:
             await self._leave(urgent, calm)
@@ -158,7 +164,7 @@ class Pacing:
                 details={"retry_after_s": round(wait, 1)},
             )
         async with gate.turn():
-            self._check_block(method, urgent)
+            self._check_block()
             await self._leave(urgent, calm)
             yield
 
@@ -180,19 +186,28 @@ class Pacing:
         aware = at if at.tzinfo else at.replace(tzinfo=UTC)
         return min(max((aware - self._clock.now()).total_seconds(), 1.0), PENALTY)
 
-    def _check_block(self, method: str, urgent: bool) -> None:
-        wait = self.blocked_for
-        if wait <= 0:
-            return
-        now = self._clock.monotonic()
-        if urgent and method == "DELETE" and now >= self._cancel_not_before:
-            self._cancel_not_before = now + CANCEL_EVERY
-            return
-        raise BrokerError(
-            "IBKR_RATE_LIMITED",
-            f"IBKR refused requests for their number; the next may leave in {wait:.0f} s",
-            details={"retry_after_s": round(wait, 1)},
-        )
+    def _check_block(self) -> None:
+        if wait := self.blocked_for:
+            raise _refused(f"IBKR refused requests for their number; the next may leave in {wait:.0f} s", wait)
+
+    async def _cancels_turn(self, deadline: float) -> None:
+        """A cancel waits for its turn as long as the penalty lasts; at once when there is none."""
+        wait = max(0.0, self._cancel_not_before - self._clock.monotonic()) + self._cancels_waiting * CANCEL_EVERY
+        if min(wait, self.blocked_for) >= deadline:
+            raise _refused(
+                f"IBKR refused requests for their number; cancels leave every {CANCEL_EVERY:g} s, and the next turn "
+                f"comes in {wait:.0f} s",
+                wait,
+            )
+        self._cancels_waiting += 1
+        try:
+            async with self._cancels:
+                while self.blocked_for and (wait := self._cancel_not_before - self._clock.monotonic()) > 0:
+                    await self._clock.sleep(min(wait, self.blocked_for))
+                if self.blocked_for:
+                    self._cancel_not_before = self._clock.monotonic() + CANCEL_EVERY
+        finally:
+            self._cancels_waiting -= 1
 
     async def _leave(self, urgent: bool, calm: Calm | None) -> None:
         """Take a place; one that was got in a moment that is not calm is let go."""
@@ -232,3 +247,7 @@ class Pacing:
                 recent.append(now)
                 return
             await self._clock.sleep(max(recent[0] + WINDOW - now, 0.001))
+
+
+def _refused(words: str, wait: float) -> BrokerError:
+    return BrokerError("IBKR_RATE_LIMITED", words, details={"retry_after_s": round(wait, 1)})

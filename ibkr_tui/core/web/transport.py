@@ -20,6 +20,7 @@ import msgspec
 
 from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
 from ibkr_tui.core.web.body import read_body
+from ibkr_tui.core.web.course import Check, Course
 from ibkr_tui.core.web.errors import is_no_session
 from ibkr_tui.core.web.pacing import Calm, Pacing
 from ibkr_tui.core.web.retries import Patience, is_worth_repeating, spread
@@ -74,24 +75,6 @@ class Quiet(Calm, Protocol):
     def reason(self) -> str: ...
 
     def reading(self) -> AbstractContextManager[None]: ...
-
-
-class _Course:
-    """How far a request has come, as httpcore's trace tells it. What it does not tell counts as sent."""
-
-    __slots__ = ("_left", "proven_unsent")
-
-    def __init__(self) -> None:
-        self.proven_unsent = True
-        self._left = False
-
-    def entrusted(self) -> None:
-        """The request is httpcore's: from here on only an event can say that nothing left."""
-        self.proven_unsent = False
-
-    async def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
-        self._left = self._left or not event.startswith("connection.")
-        self.proven_unsent = not self._left
 
 
 class _Outgoing(msgspec.Struct, frozen=True):
@@ -215,13 +198,21 @@ class Transport:
             raise _failed(path, error) from None
 
     async def send_once(
-        self, method: str, path: str, body: Any = None, *, query: Query = (), deadline: float = DEADLINE
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Query = (),
+        deadline: float = DEADLINE,
+        check: Check | None = None,
     ) -> Answer:
         """An order, a reply or a cancel: exactly one attempt, ahead of all reads, on connections of its own.
 
+        `check` has the last word, after every wait: what it raises is a NotSent of the same code.
         Raises NotSent when no byte left, AnswerLost for everything after that.
         """
-        course = _Course()
+        course = Course(check)
         outgoing = _Outgoing(method, path, query, _encode(body), deadline)
         try:
             async with asyncio.timeout(deadline):
@@ -359,7 +350,7 @@ class Transport:
         connections: httpx.AsyncHTTPTransport,
         outgoing: _Outgoing,
         headers: Mapping[str, str],
-        course: _Course | None = None,
+        course: Course | None = None,
     ) -> Answer:
         """One request and its whole answer. Raises httpx.HTTPError, or BrokerError for a body that is refused."""
         query = f"?{urlencode(outgoing.query, quote_via=quote)}" if outgoing.query else ""
@@ -400,7 +391,7 @@ class Transport:
 
 
 async def _handle(
-    connections: httpx.AsyncHTTPTransport, request: httpx.Request, course: _Course | None
+    connections: httpx.AsyncHTTPTransport, request: httpx.Request, course: Course | None
 ) -> httpx.Response:
     try:
         return await connections.handle_async_request(request)

@@ -22,15 +22,19 @@ from ibkr_tui.core.orders.conversation import Conversation
 from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.limits import LimitsInForce
+from ibkr_tui.core.orders.pursuit import Pursuit
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
 from ibkr_tui.core.orders.recorder import Recorder
 from ibkr_tui.core.orders.resolve import Resolver
 from ibkr_tui.core.orders.risk import QuoteFacts, RiskFacts
 from ibkr_tui.core.orders.submit import Submitter
+from ibkr_tui.core.orders.sweep import Sweeper
 from ibkr_tui.core.quiet import QuietWindow
 from ibkr_tui.core.settings import Limits, MarketSettings, Profile, SafetySettings, UiSettings
-from ibkr_tui.core.web.answer import Answer
+from ibkr_tui.core.web.answer import Answer, NotSent
+from ibkr_tui.core.web.course import Check
+from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.log import Log
@@ -51,6 +55,8 @@ class Script:
         self.asked: list[tuple[str, Any]] = []
         self.reads: dict[str, list[Any]] = {"orders": [], "trades": [], "status": []}
         self.read_calls: list[str] = []
+        self.on_wire: Callable[[str], None] = lambda name: None
+        """Called when the connection of a request stands, before its first byte leaves."""
 
     def will(self, data: Any, status: int = 200) -> None:
         """The next call is answered with `data`."""
@@ -60,16 +66,23 @@ class Script:
         """The next call raises, or does what `error` does."""
         self.answers.append(error)
 
-    async def place(self, account: str, body: bytes) -> Answer:
-        self.asked.append(("place", msgspec.json.decode(body)))
-        return await self._next()
+    async def place(self, account: str, body: bytes, *, check: Check | None = None) -> Answer:
+        return await self._leave("place", msgspec.json.decode(body), check)
 
-    async def reply(self, question_id: str, confirmed: bool) -> Answer:
-        self.asked.append((f"reply {question_id}", confirmed))
-        return await self._next()
+    async def reply(self, question_id: str, confirmed: bool, *, check: Check | None = None) -> Answer:
+        return await self._leave(f"reply {question_id}", confirmed, check)
 
-    async def modify(self, account: str, order_id: str, body: bytes) -> Answer:
-        self.asked.append((f"modify {order_id}", msgspec.json.decode(body)))
+    async def modify(self, account: str, order_id: str, body: bytes, *, check: Check | None = None) -> Answer:
+        return await self._leave(f"modify {order_id}", msgspec.json.decode(body), check)
+
+    async def _leave(self, name: str, what: Any, check: Check | None) -> Answer:
+        self.on_wire(name)
+        if check is not None:
+            try:
+                check()
+            except BrokerError as error:
+                raise NotSent(error.message, error.code) from None
+        self.asked.append((name, what))
         return await self._next()
 
     async def cancel(self, account: str, order_id: str, **who: Any) -> Answer:
@@ -152,9 +165,14 @@ class OrderDesk:
             conversation=conversation, gate=self.gate, lock=self.submitter.lock, look=self.reconciler.look,
         )  # fmt: skip
         self.book.on_naked, self.book.on_restated = self.recorder.naked, self.recorder.restated
+        self.pursuit = Pursuit(book=self.book, recorder=self.recorder, cancel=self.canceller.cancel, clock=clock)
         self.resolver = Resolver(
-            book=self.book, recorder=self.recorder, canceller=self.canceller, looked=self.reconciler.looked, clock=clock
+            book=self.book, recorder=self.recorder, pursuit=self.pursuit, looked=self.reconciler.looked, clock=clock
         )
+        self.sweeper = Sweeper(
+            book=self.book, canceller=self.canceller, read=self.reconciler.read_orders, quiet=self.quiet,
+            keep_up=self.pursuit.begin, clock=clock,
+        )  # fmt: skip
         self.state = state
         self.person = Caller("app", "face-1", True)
         self.nobody = Caller("call", "face-2", False)

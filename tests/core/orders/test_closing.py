@@ -38,7 +38,10 @@ class Scene:
         self.on_cancel: Callable[[str], None] = lambda key: self.end(key, OrderState.CANCELLED)
         self.quiet = QuietWindow(clock)
         self.qty = D(100)
-        self.sweeper = Sweeper(self.book, self, self.read, self.quiet)  # type: ignore[arg-type]
+        self.sweeper = Sweeper(
+            book=self.book, canceller=self, read=self.read, quiet=self.quiet, clock=clock,  # type: ignore[arg-type]
+            keep_up=lambda key, caller, asked=False: None,
+        )  # fmt: skip
         self.closer = Closer(
             account="DU1",
             positions=self.positions,
@@ -172,6 +175,7 @@ async def test_cancel_all_by_symbol_and_side_tells_each_outcome(scene: Scene) ->
     found = await scene.sweeper.cancel_all(WHO, symbol="aapl")
     assert (found.requested, found.failed, [o.error for o in found.orders]) == (1, 1, ["IBKR_REQUEST_REFUSED", ""])
     assert found.orders[1].state is OrderState.CANCELLING
+    scene.book.sight({"acct": "DU1", "orderId": 12, "order_ref": "t2", "status": "PendingCancel"})
     again = await scene.sweeper.cancel_all(WHO, side=Side.SELL)
     assert (again.requested, again.orders[0].text, scene.asked.count("t2")) == (1, "a cancel was requested before", 1)
 

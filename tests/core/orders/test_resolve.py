@@ -30,7 +30,7 @@ async def lost(order_desk: Any) -> AsyncIterator[Order]:
     order_desk.script.fails(AnswerLost("no answer"))
     with pytest.raises(BrokerError) as caught:
         await order_desk.buy()
-    running = asyncio.create_task(order_desk.resolver.run())
+    running = asyncio.create_task(order_desk.pursuit.run())
     yield order_desk.book.find(caught.value.details["coid"])
     running.cancel()
 
@@ -106,6 +106,43 @@ async def test_cancel_on_sight_cancels_what_is_seen_working(order_desk: Any, los
     await order_desk.clock.advance(6)
     assert [name for name, _ in order_desk.script.asked] == ["place", "cancel 77", "cancel 77"]
     assert order_desk.book.find(lost.coid).state is OrderState.CANCELLING
+
+
+async def test_cancel_on_sight_goes_on_until_the_order_is_seen_ended(order_desk: Any, lost: Order) -> None:
+    """Neither a lost answer nor a refusal ends it; while IBKR itself calls the order cancelling, it is not asked."""
+    await order_desk.resolver.resolve(lost.coid, Verdict.CANCEL_ON_SIGHT, "", order_desk.person)
+    order_desk.script.fails(AnswerLost("no answer"))
+    order_desk.script.will({"error": "OrderID 77 doesn't exist"}, 400)
+    order_desk.script.will(TAKEN)
+    order_desk.book.sight(row(lost.coid))
+    order_desk.book.sight(row(lost.coid, status="Submitted"))
+    await order_desk.clock.settle()
+    (chase,) = [task for task in asyncio.all_tasks() if task.get_name() == f"cancel {lost.coid}"]
+    await order_desk.clock.advance(16)
+    assert [name for name, _ in order_desk.script.asked] == ["place", *["cancel 77"] * 3]
+    assert await states(order_desk) == [IntentState.CANCEL_ON_SIGHT]
+    order_desk.book.sight(row(lost.coid, status="PendingCancel"))
+    await order_desk.clock.advance(300)
+    assert len(order_desk.script.asked) == 4
+    order_desk.script.will(TAKEN)
+    order_desk.book.sight(row(lost.coid, status="Submitted"))
+    await order_desk.clock.advance(61)
+    assert len(order_desk.script.asked) == 5
+    order_desk.book.sight(row(lost.coid, status="Cancelled"))
+    await order_desk.clock.advance(61)
+    assert chase.done()
+    assert await states(order_desk) == [IntentState.CANCELLED]
+
+
+async def test_keep_ends_the_cancels_of_an_order_that_was_seen(order_desk: Any, lost: Order) -> None:
+    await order_desk.resolver.resolve(lost.coid, Verdict.CANCEL_ON_SIGHT, "", order_desk.person)
+    order_desk.script.will({"error": "not now"}, 400)
+    order_desk.book.sight(row(lost.coid))
+    await order_desk.clock.settle()
+    kept = await order_desk.resolver.resolve(lost.coid, Verdict.KEEP, "", order_desk.person)
+    await order_desk.clock.advance(300)
+    assert (kept.state, len(order_desk.script.asked)) == (OrderState.WORKING, 2)
+    assert await states(order_desk) == [IntentState.WORKING]
 
 
 async def test_keep_takes_the_wish_back(order_desk: Any, lost: Order) -> None:

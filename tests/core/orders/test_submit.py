@@ -318,6 +318,23 @@ async def test_a_repeated_question_is_not_answered_twice(order_desk: Any) -> Non
     assert order_desk.script.asked[1:] == [("reply q1", True)]
 
 
+async def test_a_kill_switch_that_comes_on_at_the_last_moment_stops_the_order_and_its_yes(order_desk: Any) -> None:
+    """While the connection was made: no order leaves, no yes either, and the no that takes its place does."""
+    order_desk.script.on_wire = lambda name: order_desk.switch.path.touch()
+    with pytest.raises(BrokerError) as caught:
+        await order_desk.buy()
+    assert (caught.value.code, order_desk.script.asked) == ("KILL_SWITCH_ON", [])
+    order_desk.switch.path.unlink()
+    order_desk.script.on_wire = lambda name: order_desk.switch.path.touch() if name == "reply q1" else None
+    order_desk.script.will([{"id": "q1", "message": ["No market data"], "messageIds": ["o354"]}])
+    order_desk.script.will({"error": "Order not confirmed "})
+    with pytest.raises(BrokerError) as caught:
+        await order_desk.buy("187.00")
+    assert caught.value.code == "QUESTION_DECLINED"
+    assert [what for what in order_desk.script.asked if what[0] != "place"] == [("reply q1", False)]
+    assert (await order_desk.audit())[-4:] == ["question", "answered", "answered", "rejected"]
+
+
 async def test_a_cancelled_task_leaves_the_order_unknown(order_desk: Any) -> None:
     begun = asyncio.Event()
 

@@ -130,7 +130,7 @@ class FakeBroker:
 
     # writing
 
-    async def place(self, account: str, body: bytes) -> Answer:
+    async def place(self, account: str, body: bytes, *, check: Any = None) -> Answer:
         tickets = msgspec.json.decode(body)["orders"]
         fate = self._choose(9)
         if fate == 0:
@@ -150,7 +150,7 @@ class FakeBroker:
         await self._pushed_before()
         return self._lose(rows)
 
-    async def reply(self, question_id: str, confirmed: bool) -> Answer:
+    async def reply(self, question_id: str, confirmed: bool, *, check: Any = None) -> Answer:
         tickets = self._questions.pop(question_id, None)
         if tickets is None:
             return Answer(400, b'{"error":"reply id not found"}')
@@ -164,7 +164,7 @@ class FakeBroker:
         self.arrived.append(tickets[0].get("cOID") or tickets[0]["parentId"])
         return self._lose(self._take(tickets))
 
-    async def modify(self, account: str, order_id: str, body: bytes) -> Answer:
+    async def modify(self, account: str, order_id: str, body: bytes, *, check: Any = None) -> Answer:
         ticket, order = msgspec.json.decode(body), self.orders[int(order_id)]
         fate = self._choose(5)
         if fate == 0:

@@ -154,26 +154,36 @@ async def test_how_long_a_429_lasts(fake_clock: Any, header: str | None, seconds
     assert pacing.blocked_for == pytest.approx(seconds)
 
 
-async def test_after_a_429_only_a_rare_cancel_leaves(requests: Requests, fake_clock: Any) -> None:
+async def test_after_a_429_only_cancels_leave_one_every_five_seconds(requests: Requests, fake_clock: Any) -> None:
     pacing = requests.pacing
     pacing.refused("60")
-
-    async def refused(method: str, *, urgent: bool) -> bool:
-        try:
+    for method, urgent in (("GET", False), ("POST", True)):
+        with pytest.raises(BrokerError) as caught:
             async with pacing.turn(method, "/x", urgent=urgent):
-                return False
-        except BrokerError as error:
-            assert error.code == "IBKR_RATE_LIMITED"
-            return True
+                pass
+        assert caught.value.code == "IBKR_RATE_LIMITED"
+    for number in range(3):
+        requests.start(f"/cancel/{number}", "DELETE", urgent=True, deadline=11)
+    await fake_clock.settle()
+    with pytest.raises(BrokerError) as caught:
+        async with pacing.turn("DELETE", "/cancel/3", urgent=True, deadline=11):
+            pass
+    assert caught.value.details["retry_after_s"] == 15
+    await fake_clock.advance(12)
+    assert requests.left == [("/cancel/0", 0.0), ("/cancel/1", 5.0), ("/cancel/2", 10.0)]
+    requests.start("/cancel/4", "DELETE", urgent=True)
+    await fake_clock.advance(60)
+    requests.start("/read")
+    await fake_clock.settle()
+    assert requests.left[3:] == [("/cancel/4", 15.0), ("/read", 72.0)]
 
-    assert await refused("GET", urgent=False)
-    assert await refused("POST", urgent=True)
-    assert not await refused("DELETE", urgent=True)
-    assert await refused("DELETE", urgent=True)
-    await fake_clock.advance(5)
-    assert not await refused("DELETE", urgent=True)
-    await fake_clock.advance(55)
-    assert not await refused("GET", urgent=False)
+
+async def test_a_short_penalty_ends_the_wait_of_cancels(requests: Requests, fake_clock: Any) -> None:
+    requests.pacing.refused("2")
+    for number in range(4):
+        requests.start(f"/cancel/{number}", "DELETE", urgent=True)
+    await fake_clock.advance(2)
+    assert requests.times() == [0.0, 2.0, 2.0, 2.0]
 
 
 async def test_a_waiting_read_is_stopped_by_a_429(requests: Requests, fake_clock: Any) -> None:

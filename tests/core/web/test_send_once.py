@@ -97,6 +97,30 @@ async def test_tls_that_fails_before_a_byte_is_not_sent(connect: Connect) -> Non
             await connect(url).send_once("POST", ORDERS, {})
 
 
+async def test_the_last_check_comes_when_the_connection_stands_and_stops_every_byte(connect: Connect) -> None:
+    """A kill switch that was turned on while the connection was made."""
+
+    def tripped() -> None:
+        raise BrokerError("KILL_SWITCH_ON", "the kill switch was turned on")
+
+    async def respond(_: RawServer, __: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(response(b"{}"))
+
+    async with serving(respond) as server:
+        transport = connect(server.url)
+        with pytest.raises(NotSent) as caught:
+            await transport.send_once("POST", ORDERS, {}, check=tripped)
+        assert (caught.value.code, server.heads) == ("KILL_SWITCH_ON", [])
+        async with asyncio.timeout(5):
+            while not server.connections:  # it was made before the check
+                await asyncio.sleep(0.005)
+        assert (await transport.send_once("POST", ORDERS, {}, check=lambda: None)).status == 200
+        with pytest.raises(NotSent):  # on a kept connection, too
+            await transport.send_once("POST", ORDERS, {}, check=tripped)
+        assert (await transport.send_once("DELETE", "/iserver/account/DU1/order/1")).status == 200
+    assert len(server.heads) == 2
+
+
 async def _silence(_: RawServer, __: str, ___: asyncio.StreamWriter) -> None:
     await asyncio.sleep(30)
 

@@ -1,0 +1,107 @@
+"""Cancels that are kept up until the order is seen ended (design 6.3, fault R20).
+
+A cancel may be repeated: where its answer was lost, the broker refused it, or the order is told at work again, it is
+asked once more, with growing pauses. While the broker itself calls the order cancelling, it is only watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import chain, repeat
+from typing import Final
+
+from ibkr_tui.core.dispatch import Caller
+from ibkr_tui.core.journal.intents import IntentState
+from ibkr_tui.core.journal.journal import Turn
+from ibkr_tui.core.orders.followed import FOREIGN
+from ibkr_tui.core.orders.lifecycle import OrderBook
+from ibkr_tui.core.orders.recorder import Recorder, summary
+from ibkr_tui.core.orders.transitions import state_of
+from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.events import Severity
+from ibkr_tui.model.orders import Order, OrderState
+
+log = logging.getLogger(__name__)
+
+PAUSES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
+"""Seconds between two requests for one order; the last one again and again."""
+
+
+def is_taken(order: Order) -> bool:
+    """Whether the broker itself says that it cancels the order: asking again would add nothing."""
+    return order.state is OrderState.CANCELLING and state_of(order.broker_status) is OrderState.CANCELLING
+
+
+class Pursuit:
+    """Keeps cancels up, each in a task of its own. `cancel` asks once for the order of that key."""
+
+    def __init__(
+        self, *, book: OrderBook, recorder: Recorder, cancel: Callable[[str, Caller], Awaitable[Order]], clock: Clock
+    ) -> None:
+        self._book = book
+        self._recorder = recorder
+        self._cancel = cancel
+        self._clock = clock
+        self._wanted: dict[str, tuple[Caller, bool]] = {}
+        self._begun: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        recorder.is_to_be_cancelled = self._wanted.__contains__
+
+    def begin(self, key: str, caller: Caller, *, asked: bool = False) -> None:
+        """Keep on until that order is over; `asked`: the first request has left already.
+
+        Of an order of ours the wish is journalled: it outlives this core.
+        """
+        if key in self._wanted:
+            return
+        self._wanted[key] = (caller, asked)
+        if not key.startswith(FOREIGN):
+            self._recorder.note(key, Turn(state=IntentState.CANCEL_ON_SIGHT))
+        self._begun.put_nowait(key)
+
+    def drop(self, key: str) -> bool:
+        """Ask no more for that order; whether it was asked for."""
+        task = self._tasks.pop(key, None)
+        if task is not None:
+            task.cancel()
+        return self._wanted.pop(key, None) is not None
+
+    async def run(self) -> None:
+        """Keep on with all that was begun, until cancelled."""
+        self._begun = asyncio.Queue()
+        self._tasks.clear()
+        for key in self._wanted:
+            self._begun.put_nowait(key)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                key = await self._begun.get()
+                if key in self._wanted and key not in self._tasks:
+                    self._tasks[key] = group.create_task(self._chase(key, *self._wanted[key]), name=f"cancel {key}")
+
+    async def _chase(self, key: str, caller: Caller, asked: bool) -> None:
+        told = ""
+        for pause in chain(PAUSES, repeat(PAUSES[-1])):
+            order = self._book.find(key)
+            if order is None or order.state.is_done:
+                break
+            if not asked and not is_taken(order):
+                told = await self._ask(order, caller, told)
+            asked = False
+            await self._clock.sleep(pause)
+        del self._wanted[key], self._tasks[key]
+
+    async def _ask(self, order: Order, caller: Caller, told: str) -> str:
+        """One request; what people were last told of its failing, so that they are told once."""
+        try:
+            await self._cancel(order.key, caller)
+        except BrokerError as error:
+            log.warning("cancel of %s: %s", order.key, error.message)
+            now = self._book.find(order.key)
+            if error.code != told and now is not None and not now.state.is_done:
+                words = f"{summary(order)} could not be cancelled yet and is asked for again: {error.message}"
+                self._recorder.say(words, Severity.ERROR, code=error.code, order_key=order.key)
+            return error.code
+        return ""
