@@ -15,12 +15,16 @@ PACKAGE = ROOT / "ibkr_tui"
 
 def calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
     """Calls by dotted name, with their place; the simulator has its own ways."""
+    last = {name.rpartition(".")[2] for name in names}
     for path in sorted(PACKAGE.rglob("*.py")):
-        if PACKAGE / "sim" in path.parents:
+        source = path.read_text()
+        if PACKAGE / "sim" in path.parents or not any(word in source for word in last):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                if called in last and ast.unparse(node.func) in names:
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
 def keywords(call: ast.Call) -> dict[str | None, str]:
