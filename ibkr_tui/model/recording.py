@@ -38,7 +38,7 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Moment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What changed at `at`: rows of a `table` and keys that went (`full`: nothing else is there), or a log's entries."""
+    """What changed at `at`: rows of a `table` and keys that went (`full`: there is no other), or a log's entries."""
 
     at: Zoned
     table: str = ""

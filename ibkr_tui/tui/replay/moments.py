@@ -71,7 +71,8 @@ class Reader:
         if moment.log not in LOGS_KEPT:
             raise msgspec.ValidationError("it names no log")
         first = self._at.get(moment.log, 1)
-        entries = msgspec.convert(_cleaned(moment.entries), tuple[LOGS[moment.log], ...])  # type: ignore[misc]
+        kind = LOGS[moment.log]
+        entries = tuple(msgspec.convert(_cleaned(entry), kind) for entry in moment.entries)
         self._at[moment.log] = first + len(entries)
         return LogPage(moment.log, first, _sound(entries))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from rich.segment import Segment
 
@@ -17,7 +17,7 @@ _LEAST: Final = 8
 class ReplayBar(Painted):
     """One line over the time line."""
 
-    def __init__(self, player: Player, *, id: str) -> None:
+    def __init__(self, player: Player[Any], *, id: str) -> None:
         super().__init__(id=id)
         self._player = player
 
