@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
 
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
 from ibkr_tui.core.journal.counts import kind_of
@@ -20,12 +22,15 @@ from ibkr_tui.core.operations.order_arguments import (
 from ibkr_tui.core.operations.prerequisites import FIRST_ORDERS_WITHIN, Prerequisites
 from ibkr_tui.core.operations.proposals import Proposals
 from ibkr_tui.core.orders.submission import group_result
+from ibkr_tui.core.orders.sweep import CancelOutcome
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import GroupResult, Proposal
 from ibkr_tui.model.orders import Order, OrderState
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
+
+LOOK_WITHIN: Final = 5.0
 
 
 def order_operations(broker: Broker) -> list[Operation[Any]]:
@@ -137,17 +142,50 @@ class OrderHandlers:
             lambda: amend(order.key, changes, leg.instrument, caller, arguments.approval)
         )
 
-    async def cancel_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult:
+    async def cancel_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult | CancelOutcome:
         name = arguments.name
         if not name:
             raise BrokerError("ORDER_NOT_FOUND", "name the order to cancel: order_id, coid or group_id")
         if self._find(name) is None:
             await self._first.ready()
-            await self._broker.orders.reconciler.read_orders()
+            await self._look_for(name)
+        if self._find(name) is None and name.isascii() and name.isdigit():
+            return await self._broker.outlives(lambda: self._cancel_unseen(name, caller), "cancel order")
         if not self._broker.orders.book.group(name):
             return await self._broker.outlives(lambda: self._broker.orders.canceller.cancel(name, caller))
         cancel = self._broker.orders.canceller.cancel_group
         return _group(name, await self._broker.outlives(lambda: cancel(name, caller), "cancel group"))
+
+    async def _look_for(self, name: str) -> None:
+        """Read the broker's list for an order that is to be cancelled.
+
+        What has the broker's id waits for no read: it is not looked for while an order or a question is under way, and
+        goes without the list that can't be read. Of what has another name, only the list says that id.
+        """
+        orders, is_id = self._broker.orders, name.isascii() and name.isdigit()
+        if not self._broker.quiet.is_calm:
+            if is_id:
+                return
+            orders.desk.interrupt("a cancel was more urgent")
+        try:
+            async with asyncio.timeout(LOOK_WITHIN if is_id else None):
+                await orders.reconciler.read_orders()
+        except (BrokerError, TimeoutError):
+            if not is_id:
+                raise
+
+    async def _cancel_unseen(self, order_id: str, caller: Caller) -> Order | CancelOutcome:
+        """An order that no list has told of: asked for by its number, and looked at then."""
+        orders = self._broker.orders
+        await orders.canceller.cancel_unseen(order_id, caller)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_WITHIN):
+                await orders.reconciler.look_at(order_id)
+        found = orders.book.find(order_id)
+        if found is not None:
+            return orders.book.cancel_asked(found.key)
+        words = "cancel requested; IBKR has told nothing of this order yet"
+        return CancelOutcome(order_id, "", f"IBKR's order {order_id}", OrderState.CANCELLING, text=words)
 
     async def resolve_order(self, arguments: ResolveOrder, caller: Caller) -> Order | GroupResult:
         work, broker, name = self._broker.orders.resolver.resolve, self._broker, arguments.name

@@ -78,7 +78,16 @@ class Canceller:
             self._recorder.note(order.key, Turn("cancel_requested", {"order_id": order_id, "face": caller.face}))
         self._recorder.say(f"cancel requested {summary(order)}", order_key=order.key)
         self._book.cancel_asked(order.key)
-        return await self._ask(order, order_id, caller)
+        who = self._asker(caller) if self._book.is_future(order.key) else {}
+        await self._ask(summary(order), order.key, order_id, who)
+        return self._now(order)
+
+    async def cancel_unseen(self, order_id: str, caller: Caller) -> None:
+        """Ask to cancel an order that nothing has told of, by the broker's id. Raises as `cancel`."""
+        number = broker_id(order_id)
+        self._desk.interrupt("a cancel was more urgent")
+        self._recorder.say(f"cancel requested for IBKR's order {number}, which is not known here")
+        await self._ask(f"IBKR's order {number}", "", number, self._asker(caller))  # it may be for a future
 
     async def cancel_group(self, group_id: str, caller: Caller) -> list[Order]:
         """Ask to cancel every leg that is not over, the parent first; one that is not seen yet, when it is seen.
@@ -113,32 +122,34 @@ class Canceller:
         self._recorder.note(order.key, Turn("resolved", facts, IntentState.CANCEL_ON_SIGHT))
         return self._book.mark_cancel_on_sight(order.key, True)
 
-    async def _ask(self, order: Order, order_id: str, caller: Caller) -> Order:
-        who: dict[str, Any] = {}
-        if self._book.is_future(order.key):
-            who = {"manual": caller.interactive, "operator": self._operator}
+    def _asker(self, caller: Caller) -> dict[str, Any]:
+        """What the cancel of an order for a future has to say."""
+        return {"manual": caller.interactive, "operator": self._operator}
+
+    async def _ask(self, words: str, key: str, order_id: str, who: dict[str, Any]) -> None:
+        """One request for the order that goes by these words; `key` is empty for one that the book does not have."""
         try:
             answer = await self._calls.cancel(self._account, order_id, **who)
         except NotSent as error:
-            self._book.cancel_refused(order.key, "")
+            self._book.cancel_refused(key, "")
             raise BrokerError(error.code, f"the cancel was not sent: {error.message}") from None
         except AnswerLost:
-            words = f"the answer to the cancel of {summary(order)} was lost: look, and cancel again if it works on"
-            self._recorder.say(words, Severity.WARNING, order_key=order.key)
+            text = f"the answer to the cancel of {words} was lost: look, and cancel again if it works on"
+            self._recorder.say(text, Severity.WARNING, order_key=key)
             self._look()
-            return self._now(order)
-        if (unheard := _unheard(answer, order)) is not None:
-            self._book.cancel_refused(order.key, "")
+            return
+        if (unheard := _unheard(answer, words)) is not None:
+            self._book.cancel_refused(key, "")
             raise unheard
         self._look()
         said = _error(answer)
         if not said and answer.status == 200:
-            return self._now(order)
+            return
         if answer.status >= 500 or not said:
-            words = f"IBKR answered the cancel of {summary(order)} with {answer.status}: it may work on"
-            self._recorder.say(words, Severity.WARNING, order_key=order.key)
-            return self._now(order)
-        self._book.cancel_refused(order.key, said)
+            text = f"IBKR answered the cancel of {words} with {answer.status}: it may work on"
+            self._recorder.say(text, Severity.WARNING, order_key=key)
+            return
+        self._book.cancel_refused(key, said)
         if _OVER.search(said):
             raise BrokerError("ORDER_DONE", said)
         if _NO_SUCH.search(said):
@@ -149,11 +160,11 @@ class Canceller:
         return self._book.find(order.key) or order
 
 
-def _unheard(answer: Answer, order: Order) -> BrokerError | None:
+def _unheard(answer: Answer, words: str) -> BrokerError | None:
     """The answer of a broker that did not look at the request: it counts nothing, has no session, knows no token."""
     if answer.status not in _NOT_HEARD and not is_no_session(answer):
         return None
-    return problem_of(answer, f"the cancel of {summary(order)}")
+    return problem_of(answer, f"the cancel of {words}")
 
 
 def _error(answer: Answer) -> str:

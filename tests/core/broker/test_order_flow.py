@@ -210,3 +210,22 @@ async def test_a_price_that_does_not_come_is_said_and_so_is_a_missing_subscripti
         assert (await desk.refused("place_order", **order)).code == "IBKR_NO_MARKET_DATA_SUBSCRIPTION"
     finally:
         await simulator.control("market", {"conid": conid, "feed": "RpB"})
+
+
+async def test_a_cancel_by_number_waits_for_no_list_while_a_question_is_open(
+    desk: Any, until: Until, simulator: Any
+) -> None:
+    order = await desk.call("place_order", **APPLE)
+    await until(lambda: desk.state(order.coid) is OrderState.WORKING)
+    book = desk.broker.orders.book
+    number = book.find(order.coid).order_id
+    placing = asyncio.create_task(desk.refused("place_order", **ASKED | {"symbol": "MSFT"}))
+    await until(lambda: len(desk.broker.tables["questions"]))
+    del book._followed[order.coid], book._keys[number]
+    async with asyncio.timeout(5):
+        found = await desk.call("cancel_order", order_id=number)
+    assert found.order_id == number
+    assert (await placing).code in {"QUESTION_DECLINED", "IBKR_ORDER_UNKNOWN"}
+    (listed,) = [row for row in (await simulator.state())["orders"] if str(row["orderId"]) == number]
+    assert listed["status"] in {"PendingCancel", "Cancelled"}
+    assert (await desk.refused("cancel_order", order_id="999999999")).code == "ORDER_NOT_FOUND"

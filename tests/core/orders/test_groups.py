@@ -407,6 +407,19 @@ async def test_cancelling_a_group_asks_for_each_leg_and_forgives_those_that_went
     assert caught.value.code == "ORDER_NOT_FOUND"
 
 
+async def test_cancelling_a_group_goes_on_past_a_refusal_and_tells_the_first(order_desk: Any) -> None:
+    await test_pushed_rows_tell_the_legs_apart_without_a_read(order_desk)
+    (group_id,) = {order.group_id for order in order_desk.book}
+    order_desk.script.will({"error": "not at this hour"}, 400)
+    order_desk.script.fails(NotSent("no connection"))
+    order_desk.script.will({"msg": "Request was submitted"})
+    with pytest.raises(BrokerError, match="not at this hour") as caught:
+        await order_desk.canceller.cancel_group(group_id, order_desk.person)
+    assert caught.value.code == "IBKR_REQUEST_REFUSED"
+    assert [what for what, _ in order_desk.script.asked[1:]] == ["cancel 77", "cancel 78", "cancel 79"]
+    assert [leg.state for leg in order_desk.book] == [WORKING, WORKING, OrderState.CANCELLING]
+
+
 async def test_cancelling_a_group_of_unknown_fate_cancels_each_leg_on_sight(order_desk: Any) -> None:
     order_desk.script.fails(AnswerLost("lost"))
     group_id = (await refused(order_desk)).details["group_id"]
