@@ -33,6 +33,14 @@ ROTATION_ACTIONS: Final[tuple[Action, ...]] = (
         tier=Tier.DANGEROUS,
     ),
     _do(
+        "keys.permission",
+        "v",
+        "Third party",
+        "For third parties with a consumer key of 25 digits: ask for a request token that you allow in a browser.",
+        "ask_permission",
+        rank=0,
+    ),
+    _do(
         "keys.copy",
         "c",
         "Copy",
@@ -54,7 +62,7 @@ ROTATION_ACTIONS: Final[tuple[Action, ...]] = (
         "keys.abort",
         "a",
         "Abort",
-        "Drop the staged set. Wants a word typed.",
+        "Drop the staged set, which wants a word typed; or stop looking for a prime.",
         "abort_stage",
         rank=4,
         tier=Tier.DANGEROUS,

@@ -13,9 +13,9 @@ from ibkr_tui.tui.rotation.steps import short
 from ibkr_tui.tui.screens.choice import Answer, ChoiceScreen
 from ibkr_tui.tui.screens.typed_word import TypedWordScreen
 
-KEEP, GROUP_14, LEAVE = "keep", "group14", "leave"
+KEEP, GROUP_14, SEARCH, LEAVE = "keep", "group14", "search", "leave"
 RENEW, DROP, PRUNE = "renew", "drop", "prune"
-FOLDER, PRINTS = "folder", "fingerprints"
+FOLDER, PRINTS, PAGE = "folder", "fingerprints", "page"
 _PUBLIC: Final = ("-----BEGIN PUBLIC KEY-----", "-----BEGIN DH PARAMETERS-----")
 _LARGEST: Final = 16_384
 
@@ -28,7 +28,11 @@ def start_screen(found: RotationStatus) -> ChoiceScreen:
             Content.styled(clean(found.place, limit=200), "bold"),
             Content("Only your user can read them. What IBKR gets lies beside them, in a folder of its own."),
         ]
-        answers = [Answer(LEAVE, "Leave it", "n"), Answer(GROUP_14, "Make them", "y", guarded=True)]
+        answers = [
+            Answer(LEAVE, "Leave it", "n"),
+            Answer(GROUP_14, "Make them", "y", guarded=True),
+            Answer(SEARCH, "with a prime of my own", "s", guarded=True),
+        ]
         return ChoiceScreen("Make the first keys?", body, answers)
     body = [
         Content("A new set is made beside the one in charge, which stays in charge until the new one has logged in."),
@@ -40,7 +44,8 @@ def start_screen(found: RotationStatus) -> ChoiceScreen:
     answers = [
         Answer(LEAVE, "Leave it", "n"),
         Answer(KEEP, "Make new keys", "y", guarded=True),
-        Answer(GROUP_14, "with the RFC 3526 group", "g", guarded=True),
+        Answer(GROUP_14, "RFC 3526 group", "g", guarded=True),
+        Answer(SEARCH, "a prime of my own", "s", guarded=True),
     ]
     return ChoiceScreen("Make new keys?", body, answers)
 
@@ -113,6 +118,8 @@ def copy_screen(found: RotationStatus) -> ChoiceScreen:
     answers += [Answer(path, _label(path), str(at)) for at, path in enumerate(found.upload, start=1)]
     if found.upload:
         answers.append(Answer(FOLDER, "folder", "f"))
+    if found.authorize_url:
+        answers.append(Answer(PAGE, "address", "u"))
     answers.append(Answer(PRINTS, "fingerprints", "s"))
     body = [
         Content("Only what is public: files for the portal, where they are, the fingerprints."),
@@ -126,6 +133,8 @@ def public_part(found: RotationStatus, which: str) -> str:
     if which == PRINTS:
         version = found.staged or found.current
         return f"sig {version.signature}\nenc {version.encryption}\n" if version is not None else ""
+    if which == PAGE:
+        return found.authorize_url
     if which == FOLDER:
         return str(Path(found.upload[0]).parent) if found.upload else ""
     if which not in found.upload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
@@ -11,7 +12,7 @@ from typing import Final
 import msgspec
 from textual.content import Content
 
-from ibkr_tui.model.rotation import KeyVersion, RotationPhase, RotationStatus
+from ibkr_tui.model.rotation import GroupSearch, KeyVersion, RotationPhase, RotationStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
 from ibkr_tui.tui.rotation.words import CHECKLIST, MANAGED, PRACTICE, portal_steps
@@ -78,6 +79,8 @@ def _steps(scene: Scene, width: int) -> Iterator[Content]:
     phase, staged = found.phase, found.staged
     if phase is RotationPhase.IDLE or staged is None:
         yield _step(NEXT, 1, "Make new keys", "on this machine: two RSA-2048 pairs, Diffie-Hellman")
+        if found.search is not None:
+            yield from _searching(found.search, width)
         yield _step(LATER, 2, "Upload to IBKR", "three public files, in its portal")
         yield _step(LATER, 3, "Enter the new token", "consumer key, access token, secret")
         yield _step(LATER, 4, "Prove and switch", "a test login with the new set, then one switch")
@@ -93,15 +96,43 @@ def _steps(scene: Scene, width: int) -> Iterator[Content]:
         )
         return
     if phase is RotationPhase.UPLOAD:
-        yield _step(NEXT, 2, "Upload to IBKR", "three public files (c copies); then make a token")
-        yield from _portal(scene, width)
-        yield _step(NEXT, 3, "Enter the new token", "Enter: consumer key, access token, secret")
+        if found.authorize_url:
+            yield _step(NEXT, 2, "Allow it at IBKR", "a request token waits for its verifier")
+            yield from _permission(found, width)
+            yield _step(NEXT, 3, "Enter the verifier", "Enter: what stands behind oauth_verifier=")
+        else:
+            yield _step(NEXT, 2, "Upload to IBKR", "three public files (c copies); then make a token")
+            yield from _portal(scene, width)
+            yield _step(NEXT, 3, "Enter the new token", "Enter: consumer key, access token, secret")
         yield _step(LATER, 4, "Prove and switch", "a test login with the new set, then one switch")
         return
     yield _step(DONE, 2, "Uploaded to IBKR", "the three public files")
-    yield _step(DONE, 3, "Token entered", f"for {clean(staged.consumer_key, limit=20)}; e enters another")
+    yield _step(DONE, 3, "Token entered", f"for {clean(staged.consumer_key, limit=25)}; e enters another")
     yield _step(NEXT, 4, "Prove and switch", "Enter: a test login, then one switch")
     yield from _refusal(scene, width)
+    if found.authorize_url:
+        yield from _permission(found, width)
+
+
+def _searching(search: GroupSearch, width: int) -> Iterator[Content]:
+    """How far the search for a prime is. The bar is the share of searches that have found one by now."""
+    share = 1 - math.exp(-search.tried / search.expected)
+    room = max(10, min(40, width - 36))
+    full = round(share * room)
+    yield Content.assemble(
+        "     ", ("█" * full, "$accent"), ("░" * (room - full), "$muted"),
+        f"  {search.tried:,} tried in {figures.countdown(search.seconds)}",
+    )  # fmt: skip
+    words = f"Looking for a prime of 2048 bits: about {search.expected:,} numbers, luck decides. It goes on while you "
+    yield from _hanging("     ", words + "look at other pages; a stops it, and nothing is lost.", width, "$muted")
+
+
+def _permission(found: RotationStatus, width: int) -> Iterator[Content]:
+    """A third party's steps outside."""
+    yield from _hanging("      1. ", "IBKR has these public files for your consumer key.", width)
+    yield from _hanging("      2. ", "Open this (c copies it), log in as the account's user, and allow it:", width)
+    yield from _hanging(" ", clean(found.authorize_url, limit=400), width)
+    yield from _hanging("      3. ", "The address it leads to ends in oauth_verifier=…: Enter takes that.", width)
 
 
 def _portal(scene: Scene, width: int) -> Iterator[Content]:

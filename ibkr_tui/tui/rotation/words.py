@@ -67,8 +67,8 @@ KEYS_PANES: Final = {
     "keys_first": (
         _TITLE,
         "This profile has no keys yet. Enter makes a set on this machine: two RSA-2048 pairs and Diffie-Hellman "
-        "parameters (the group of RFC 3526, as good as one of your own; `ibkr-tui setup --group search` looks for your "
-        "own). Then IBKR's portal gets the public halves, and you enter the token it shows. " + _SETS,
+        "parameters (the group of RFC 3526, as good as one of your own; s looks for your own, in some minutes). "
+        "Then IBKR's portal gets the public halves, and you enter the token it shows. " + _SETS,
     ),
     "keys_idle": (
         _TITLE,
@@ -110,5 +110,13 @@ KEYS_PANES: Final = {
         "terminal's scrollback, and are gone from this form when it closes. White space and quotes that copying brings "
         "along do not matter. A secret that was made before the upload of the new files is refused: it was sealed for "
         "another encryption key. Enter in the last field makes the test login; Escape leaves everything as it was.",
+    ),
+    "keys_verifier": (
+        "Keys · third parties",
+        "A third party has got its consumer key, 25 hexadecimal digits, from IBKR, which registers its public files by "
+        "hand. It asks for a request token with the staged signature key; a person logs in at IBKR's page and allows "
+        "it; the address that the page leads to holds the verifier, which counts once and gives the access token. The "
+        "verifier is not shown here. When it is refused, ask for a new request token with v. Whoever serves himself "
+        "does none of this: he has nine letters and takes the token from the portal.",
     ),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.rotation import GroupSearch
 from ibkr_tui.tui.feed import LinkState
 from ibkr_tui.tui.rotation.trying import EVERY_S
 from ibkr_tui.tui.screens.help import HelpScreen
@@ -98,6 +100,31 @@ async def test_another_group_is_a_choice(on_keys: Any) -> None:
         assert desk.feed.called("rotate_start")[0]["group"] == "group14"
 
 
+async def test_a_prime_of_one_s_own_is_looked_for_and_can_be_stopped(on_keys: Any) -> None:
+    async with on_keys(FIRST) as (desk, core):
+        found: asyncio.Future[dict[str, bool]] = asyncio.get_running_loop().create_future()
+
+        async def last() -> dict[str, bool]:
+            return await found
+
+        def search(asked: dict[str, Any]) -> Any:
+            core.found = msgspec.structs.replace(FIRST, search=None if "stop" in asked else GroupSearch(650, 1300, 130))
+            if "stop" in asked:
+                found.set_result({"staged": False})
+                return {"stopped": True}
+            return last()
+
+        desk.feed.answers["rotate_search"] = search
+        await desk.press("enter", "s")
+        await desk.frame()
+        await desk.until(lambda: "650 tried in 2:10" in desk.text, "how far it is")
+        await desk.press("enter")  # nothing else is begun meanwhile
+        assert desk.app.screen is desk.app.key_sets
+        await desk.press("a")
+        await desk.until(lambda: "The search was stopped" in desk.text, "stopped")
+        assert "tried" not in desk.text and desk.feed.called("rotate_start") == []
+
+
 async def test_a_first_set_up_has_a_checklist(on_keys: Any) -> None:
     async with on_keys(FIRST) as (desk, _):
         told = words(desk)
@@ -120,21 +147,18 @@ async def test_not_active_yet_waits_and_tries_again_without_typing(on_keys: Any)
         await desk.until(lambda: core.found.phase == "idle" and not desk.app.key_sets.busy, "switched")
 
 
-@pytest.mark.parametrize(
-    ("cause", "said"),
-    [
-        ("IBKR_CONSUMER_REVOKED", "Not active yet"),
-        ("IBKR_ACCESS_TOKEN_EXPIRED", "Wrong token: waiting does not help"),
-        ("IBKR_AUTH_FAILED", "Wrong upload"),
-        ("IBKR_UNAVAILABLE", "nothing has to be typed again"),
-    ],
-)
-async def test_each_refusal_says_what_follows_from_it(on_keys: Any, cause: str, said: str) -> None:
+async def test_each_refusal_says_what_follows_from_it(on_keys: Any) -> None:
     async with on_keys(TO_PROVE) as (desk, core):
-        core.refusals = [refused(cause, "It did not work.")]
-        await desk.press("enter")
-        await desk.until(lambda: cause in words(desk), "the refusal")
-        assert said in words(desk)
+        for cause, said in (
+            ("IBKR_CONSUMER_REVOKED", "Not active yet"),
+            ("IBKR_ACCESS_TOKEN_EXPIRED", "Wrong token: waiting does not help"),
+            ("IBKR_AUTH_FAILED", "Wrong upload"),
+            ("IBKR_UNAVAILABLE", "nothing has to be typed again"),
+        ):
+            core.refusals = [refused(cause, "It did not work.")]
+            await desk.press("enter")
+            await desk.until(lambda: cause in words(desk), "the refusal")  # noqa: B023
+            assert said in words(desk)
 
 
 async def test_keep_trying_counts_down_goes_on_elsewhere_and_stops(on_keys: Any) -> None:
@@ -274,39 +298,42 @@ async def test_few_sets_are_not_pruned(on_keys: Any) -> None:
         assert desk.app.screen is desk.app.key_sets
 
 
-@pytest.mark.parametrize(
-    ("why", "said"),
-    [
-        ("the credentials come from the environment; unset them first", "config import-env"),
-        ("the profile has a credentials_file; give it a key_store", "never writes it"),
-        ("a person logs in at the gateway: there are no keys", "gateway login"),
-        ("OAuth 2.0 keys are registered with IBKR by hand", "have IBKR register it"),
-    ],
-)
-async def test_keys_that_are_kept_elsewhere_are_explained(on_keys: Any, why: str, said: str) -> None:
-    async with on_keys(managed(why)) as (desk, _):
-        assert "Nothing to rotate here" in desk.text and said in words(desk)
-        await desk.press("enter", "a", "b", "k")
-        assert desk.app.screen is desk.app.key_sets
+async def show(desk: Any, core: Any, found: Any) -> None:
+    """Another face has moved it on, and the page has read it."""
+    core.found = found
+    await desk.frame(6)
+    await desk.until(lambda: desk.app.key_sets.found == found, "read again")
 
 
-@pytest.mark.parametrize(
-    ("found", "title"),
-    [
-        (FIRST, "This profile has no keys yet"),
-        (IDLE, "The set in charge logs you in"),
-        (TO_UPLOAD, "Three files belong to IBKR"),
-        (TO_PROVE, "The token is on the disk"),
-        (EXPIRED, "wants a decision"),
-        (managed("a person logs in at the gateway"), "kept elsewhere"),
-    ],
-    ids=["first", "idle", "upload", "prove", "expired", "managed"],
-)
-async def test_f1_explains_every_step(on_keys: Any, found: Any, title: str) -> None:
-    async with on_keys(found) as (desk, _):
-        await desk.press("f1")
-        assert isinstance(desk.app.screen, HelpScreen)
-        assert title in words(desk)
+async def test_keys_that_are_kept_elsewhere_are_explained(on_keys: Any) -> None:
+    async with on_keys(IDLE) as (desk, core):
+        for why, said in (
+            ("the credentials come from the environment; unset them first", "config import-env"),
+            ("the profile has a credentials_file; give it a key_store", "never writes it"),
+            ("a person logs in at the gateway: there are no keys", "gateway login"),
+            ("OAuth 2.0 keys are registered with IBKR by hand", "have IBKR register it"),
+        ):
+            await show(desk, core, managed(why))
+            assert "Nothing to rotate here" in desk.text and said in words(desk)
+            await desk.press("enter", "a", "b", "k")
+            assert desk.app.screen is desk.app.key_sets
+
+
+async def test_f1_explains_every_step(on_keys: Any) -> None:
+    async with on_keys(IDLE) as (desk, core):
+        for found, title in (
+            (FIRST, "This profile has no keys yet"),
+            (IDLE, "The set in charge logs you in"),
+            (TO_UPLOAD, "Three files belong to IBKR"),
+            (TO_PROVE, "The token is on the disk"),
+            (EXPIRED, "wants a decision"),
+            (managed("a person logs in at the gateway"), "kept elsewhere"),
+        ):
+            await show(desk, core, found)
+            await desk.press("f1")
+            assert isinstance(desk.app.screen, HelpScreen)
+            assert title in words(desk)
+            await desk.press("escape")
 
 
 async def test_leaving_and_coming_back_goes_on_where_it_stood(on_keys: Any) -> None:

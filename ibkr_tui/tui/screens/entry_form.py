@@ -1,10 +1,11 @@
-"""The portal's three values. What is secret is not shown, not copied, and gone when the form closes."""
+"""What IBKR gave, entered by a person. What is secret is not shown, not copied, and gone when the form closes."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, cast
 
+import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -20,13 +21,60 @@ from ibkr_tui.tui.screens.choice import GuardedApp
 from ibkr_tui.tui.screens.help import HelpScreen
 
 LONGEST: Final = 2000
-_FIELDS: Final = (
-    ("consumer_key", "Consumer key", "nine letters, A to Z"),
-    ("access_token", "Access token", "not shown"),
-    ("access_token_secret", "Token secret", "not shown"),
-)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What a form asks for: fields as name, label and hint, and the refusals after which what was typed stays."""
+
+    title: str
+    intro: str
+    fields: tuple[tuple[str, str, str], ...]
+    doing: str
+    before: str
+    help: str
+    stays: frozenset[str]
+
+
+_DOING: Final = "Testing: a login with the new set. It can take half a minute…"
+_BEFORE: Final = "Nothing changes before the test login has worked."
 _STAYS: Final = frozenset({"TOKEN_INVALID", "CONFIRMATION_REQUIRED", "CORE_UNREACHABLE", "ROTATION_BUSY"})
 """Refusals after which the values are still needed here: they did not reach the disk."""
+_IBKRS: Final = frozenset(
+    {"IBKR_CONSUMER_REVOKED", "IBKR_AUTH_FAILED", "IBKR_UNAVAILABLE", "IBKR_REQUEST_REFUSED", "IBKR_RESPONSE_INVALID",
+     "IBKR_RATE_LIMITED", "CLOCK_SKEW", "ACCOUNT_KIND_MISMATCH"}
+)  # fmt: skip
+TOKEN: Final = Entry(
+    "Enter the new token",
+    "From IBKR's portal, made after the upload of this stage's files.",
+    (
+        ("consumer_key", "Consumer key", "nine letters, A to Z"),
+        ("access_token", "Access token", "not shown"),
+        ("access_token_secret", "Token secret", "not shown"),
+    ),
+    _DOING,
+    _BEFORE,
+    "keys_token",
+    _STAYS,
+)
+VERIFIER: Final = Entry(
+    "Enter the verifier",
+    "The address that IBKR's page led to ends in oauth_verifier=…; what stands behind the = is wanted here.",
+    (("oauth_verifier", "Verifier", "not shown"),),
+    _DOING,
+    _BEFORE,
+    "keys_verifier",
+    _STAYS | _IBKRS,
+)
+CONSUMER: Final = Entry(
+    "Ask for a request token",
+    "For third parties only: IBKR has given them a consumer key of 25 digits, and has this stage's public files.",
+    (("consumer_key", "Consumer key", "25 hexadecimal digits"),),
+    "Asking IBKR for a request token…",
+    "Self-service consumers do not need this: e takes the portal's token.",
+    "keys_verifier",
+    _STAYS | _IBKRS,
+)
+_SECRET: Final = frozenset({"access_token", "access_token_secret", "oauth_verifier"})
 
 Prove = Callable[[TokenEntered, str], Awaitable[None]]
 
@@ -41,7 +89,7 @@ class SecretInput(Input):
         """Never."""
 
 
-class TokenForm(ModalScreen[bool]):
+class EntryForm(ModalScreen[bool]):
     """`prove` makes the test login and raises its refusal. Gives whether it was asked for; a wrong value stays here.
 
     `name` is the profile's name when it has to be typed too; `consumer_key` stands in the field from the beginning.
@@ -49,8 +97,9 @@ class TokenForm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "Leave"), ("f1", "explain", "Help")]
 
-    def __init__(self, prove: Prove, profile: str, *, must_name: bool, consumer_key: str = "") -> None:
+    def __init__(self, entry: Entry, prove: Prove, profile: str, *, must_name: bool, consumer_key: str = "") -> None:
         super().__init__()
+        self._entry = entry
         self._prove = prove
         self._profile = profile
         self._must_name = must_name
@@ -59,17 +108,17 @@ class TokenForm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
-            box.border_title = Content(f"Enter the new token · {clean(self._profile, limit=40)}")
+            box.border_title = Content(f"{self._entry.title} · {clean(self._profile, limit=40)}")
             box.border_subtitle = Content("Enter next · F1 what is this? · Esc leave")
-            yield Static(Content("From IBKR's portal, made after the upload of this stage's files."), markup=False)
-            for name, label, hint in _FIELDS:
+            yield Static(Content(self._entry.intro), markup=False)
+            for name, label, hint in self._entry.fields:
                 yield from self._field(name, label, hint)
             if self._must_name:
                 yield from self._field("typed", "Profile", f"type {self._profile}: its keys are about to change")
             yield Static(id="says", markup=False)
 
     def _field(self, name: str, label: str, hint: str) -> ComposeResult:
-        secret = name.startswith("access_")
+        secret = name in _SECRET
         with Horizontal(classes="field"):
             yield Label(label, classes="label")
             if secret:
@@ -83,9 +132,9 @@ class TokenForm(ModalScreen[bool]):
     def on_mount(self) -> None:
         for refusal in self.query(".refusal"):
             refusal.display = False
-        self.query_one("#access_token" if self._consumer_key else "#consumer_key", Input).focus()
+        next((field for field in self.query(Input) if not field.value), self.query(Input).first()).focus()
         self.call_after_refresh(self._seen)
-        self._say("Nothing changes before the test login has worked.", "$muted")
+        self._say(self._entry.before, "$muted")
 
     def _seen(self) -> None:
         app = cast(GuardedApp, self.app)
@@ -114,12 +163,12 @@ class TokenForm(ModalScreen[bool]):
         fields = list(self.query(Input))
         at = fields.index(event.input)
         if not event.input.value.strip():
-            self._refuse(str(event.input.id), "It is empty: copy it from the portal.")
+            self._refuse(str(event.input.id), "It is empty: copy what IBKR shows.")
         elif at + 1 < len(fields):
             fields[at + 1].focus()
         elif (empty := next((field for field in fields if not field.value.strip()), None)) is not None:
             empty.focus()
-            self._refuse(str(empty.id), "It is empty: copy it from the portal.")
+            self._refuse(str(empty.id), "It is empty: copy what IBKR shows.")
         else:
             self._begin()
 
@@ -128,12 +177,12 @@ class TokenForm(ModalScreen[bool]):
         if self._proves:
             return
         if not app.fresh.may_confirm(app.monotonic()):
-            self._say("That Enter came with a paste. Press Enter to make the test login.", "$warn")
+            self._say("That Enter came with a paste. Press Enter again to go on.", "$warn")
             return
         self._proves = True
         for field in self.query(Input):
             field.disabled = True
-        self._say("Testing: a login with the new set. It can take half a minute…", "$accent")
+        self._say(self._entry.doing, "$accent")
         self.prove()
 
     @work(exclusive=True, group="prove", name="prove", exit_on_error=False)
@@ -144,7 +193,7 @@ class TokenForm(ModalScreen[bool]):
         try:
             await self._prove(TokenEntered(**values), typed)
         except BrokerError as error:
-            if error.code in _STAYS:
+            if error.code in self._entry.stays:
                 self._again(error)
                 return
         self._close(True)
@@ -185,4 +234,4 @@ class TokenForm(ModalScreen[bool]):
 
     def action_explain(self) -> None:
         """What this form is."""
-        self.app.push_screen(HelpScreen("keys_token", getattr(self.app, "keys", {})))
+        self.app.push_screen(HelpScreen(self._entry.help, getattr(self.app, "keys", {})))
