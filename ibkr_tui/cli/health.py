@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,7 @@ import msgspec
 from ibkr_tui.cli.output import Exit, emit, show
 from ibkr_tui.cli.running import run_command
 from ibkr_tui.cli.selection import Selection
+from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.health import Health
 from ibkr_tui.model.standing import Standing, standing, worst
@@ -123,7 +123,8 @@ def _of_core(chosen: Chosen, facts: CoreFacts, found: Health) -> Report:
     if facts.fingerprint != chosen.fingerprint and word is Standing.OK:
         word, code = Standing.DEGRADED, "CONFIG_MISMATCH"
         message = "the core runs with another configuration; `ibkr-tui core stop` ends it"
-    age = None if found.last_frame_mono is None else round(max(0.0, time.monotonic() - found.last_frame_mono), 1)
+    heard = found.last_frame_mono
+    age = None if heard is None else round(max(0.0, SystemClock().monotonic() - heard), 1)
     ends = found.token_expires_at
     left = None if ends is None else max(0, round((ends - datetime.now(UTC)).total_seconds()))
     return Report(chosen.name, found.kind, found.account, word, message, code, True, age, left, found)

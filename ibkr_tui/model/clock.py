@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
+
+_LASTS: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""The clock that goes on while the machine sleeps: on Linux CLOCK_MONOTONIC stands still then, on macOS it does not. A
+price from before a night's sleep is a night old."""
 
 
 class Clock(Protocol):
@@ -16,7 +21,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds on the machine's monotonic clock; comparable between processes of one machine."""
+        """Seconds of the machine's clock, sleep included; comparable between processes of one machine."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -30,8 +35,7 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    monotonic = staticmethod(partial(time.clock_gettime, _LASTS))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
