@@ -66,7 +66,10 @@ CANCEL_AGAIN: Final = 0.5
 
 
 class Broker:
-    """Everything the core is. `tables` and `logs` have the names of `model.boards`; the link serves them."""
+    """Everything the core is. `tables` and `logs` have the names of `model.boards`; the link serves them.
+
+    A broker has one account for life. `on_switch` is whoever can put one on another account in its place, set by them.
+    """
 
     def __init__(self, profile: Profile, state_dir: Path, clock: Clock, version: str) -> None:
         self.profile = profile
@@ -78,6 +81,7 @@ class Broker:
             name: Table(name, epoch=epoch, is_read=name not in READ_FROM_BROKER) for name in TABLES
         }
         self.logs: dict[str, Log[Any]] = {name: Log(name) for name in LOGS}
+        self.on_switch: Callable[[Profile], None] | None = None
         self._stopped = asyncio.Event()
         self._placing: set[asyncio.Task[Any]] = set()
         self._refusing = False
@@ -130,7 +134,7 @@ class Broker:
         self.looks = LookDesk(
             self.subscriptions, self.depth, self.contracts.glimpse, has_stream=profile.market.ws_enabled
         )
-        tape = Tape(self.logs["tape"], lambda conid: conid in self.depth or conid in self.depth.looking, clock)
+        tape = Tape(self.logs["tape"], self._is_taped, clock)
         self.board.on_change.append(tape.observe)
         self.market = MarketClock(self.reads, self.contracts, clock)
         self.portfolio = Portfolio(
@@ -154,7 +158,7 @@ class Broker:
             quiet=self.quiet,
             portfolio=self.portfolio,
             board=self.board,
-            known=self.contracts.known,
+            contract=self.contracts.instrument,
             switch=self.switch,
             live=self.live,
             alarm=self._alarm,
@@ -173,6 +177,7 @@ class Broker:
             clock=self.clock,
         )
         self.board.on_change.append(self.alerts.observe)
+        self.board.is_followed = lambda conid: self._is_taped(conid) or conid in self.alerts
 
     def _wire_stream(self) -> None:
         self.feed = Feed(
@@ -326,6 +331,9 @@ class Broker:
             self.board.review()
             self.depth_board.review()
             await self.clock.sleep(TEND_EVERY)
+
+    def _is_taped(self, conid: int) -> bool:
+        return conid in self.depth or conid in self.depth.looking
 
     def _quote_of(self, conid: int) -> Quote | None:
         return self.tables["quotes"].get(str(conid))

@@ -66,12 +66,14 @@ class Feed:
 
     def frame(self, topic: str, message: Mapping[str, Any]) -> None:
         """One frame, in any of its known shapes; an unknown one is ignored."""
+        if topic.startswith("smd+"):  # nearly all are
+            conid = message.get("conid")
+            self._board.merge(conid if isinstance(conid, int) else _conid(topic[4:]), message)
+            return
         self._board.heard()
         name, _, target = topic.partition("+")
         args = message.get("args")
-        if name == "smd":
-            self._quote(target, message)
-        elif name == "sbd" and isinstance(message.get("data"), list):
+        if name == "sbd" and isinstance(message.get("data"), list):
             self._depth.merge(_deep_conid(target), message["data"])
         elif name == "sbd" and isinstance(message.get("error"), str):
             self._depth_subscriptions.refused(_deep_conid(target), message["error"])
@@ -85,10 +87,6 @@ class Feed:
             self._pnl.merge(args)
         elif name in {"blt", "ntf"}:
             self._notify(args)
-
-    def _quote(self, target: str, message: Mapping[str, Any]) -> None:
-        conid = message.get("conid")
-        self._board.merge(conid if isinstance(conid, int) else _conid(target), message)
 
     def _notify(self, args: Any) -> None:
         for row in args if isinstance(args, list) else [args]:

@@ -54,8 +54,10 @@ def parse_wire(value: object) -> Decimal | None:
     """
     if value is None:
         return None
-    if type(value) is str and len(value) < 16 and value.isascii() and value.replace(".", "", 1).isdigit():
-        return Decimal(value)  # nearly every price and size of the stream
+    if type(value) is str and len(value) < 16 and value.isascii():
+        digits = value[1:] if value[:1] == "-" else value
+        if digits.replace(".", "", 1).isdigit():
+            return Decimal(value)  # nearly every number of the stream
     if isinstance(value, bool):
         raise NumberError("a truth value is not a number")
     if isinstance(value, int):

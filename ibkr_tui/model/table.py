@@ -6,7 +6,7 @@ A writer only marks keys dirty, so a watcher that stops reading costs a set of k
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 import msgspec
@@ -32,6 +32,8 @@ class Table(Generic[Row]):
     """Rows by key, watched by any number of faces. For one event loop.
 
     `is_read` tells "there is nothing" from "nothing is known yet": a table of the broker's begins unread.
+    A writer whose rows change faster than they are read may `touch` them: `write`, which it sets, is called with the
+    key when somebody reads the row, and puts it.
     """
 
     def __init__(self, name: str, *, epoch: int = 1, is_read: bool = True) -> None:
@@ -40,6 +42,8 @@ class Table(Generic[Row]):
         self.is_read = is_read
         self._rows: dict[str, Row] = {}
         self._watchers: set[TableWatcher[Row]] = set()
+        self._touched: set[str] = set()
+        self.write: Callable[[str], None] = lambda key: None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -52,14 +56,31 @@ class Table(Generic[Row]):
 
     def get(self, key: str) -> Row | None:
         """The row of `key`, if there is one."""
+        if key in self._touched:
+            self._touched.discard(key)
+            self.write(key)
         return self._rows.get(key)
 
     def rows(self) -> dict[str, Row]:
         """A copy of all rows, in order of first arrival."""
+        self.settle()
         return dict(self._rows)
+
+    def touch(self, key: str) -> None:
+        """The row of `key`, which is there, may be another one: it is written when somebody reads it."""
+        if key not in self._touched:
+            self._touched.add(key)
+            for watcher in self._watchers:
+                watcher.changed.set()
+
+    def settle(self) -> None:
+        """Have every touched row written."""
+        while self._touched:
+            self.write(self._touched.pop())
 
     def put(self, key: str, row: Row) -> None:
         """Set a row. An equal row is not a change."""
+        self._touched.discard(key)
         if key in self._rows and self._rows[key] == row:
             return
         self._rows[key] = row
@@ -67,6 +88,7 @@ class Table(Generic[Row]):
 
     def remove(self, key: str) -> None:
         """Take a row away; watchers get a tombstone. A key that is not there is no error."""
+        self._touched.discard(key)
         if self._rows.pop(key, None) is not None:
             self._mark(key)
 
@@ -124,8 +146,9 @@ class TableWatcher(Generic[Row]):
 
     def take(self) -> TableDelta[Row] | None:
         """What changed since the last take, newest values only; None when nothing did."""
-        self.changed.clear()
         table = self._table
+        table.settle()
+        self.changed.clear()
         if self._full or self._epoch != table.epoch:
             self._full = False
             self._epoch = table.epoch

@@ -35,10 +35,11 @@ from ibkr_tui.core.session.oauth1 import OAuth1
 from ibkr_tui.core.session.session import Session
 from ibkr_tui.core.web.socket import Stream
 from ibkr_tui.core.web.transport import Transport
+from ibkr_tui.link.feeds import SPACING_S
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.quotes import Quote
-from ibkr_tui.model.table import Table
+from ibkr_tui.model.table import Table, TableWatcher
 
 pytestmark = pytest.mark.bench
 
@@ -136,7 +137,7 @@ class EndHeard(Feed):
             self.over.set()
 
 
-def our_feed(clock: SystemClock, send: Callable[[str], bool]) -> tuple[EndHeard, Table[Quote]]:
+def our_feed(clock: SystemClock, send: Callable[[str], bool]) -> tuple[EndHeard, Table[Quote], TableWatcher[Quote]]:
     """The core's own listener, with a board and eighty subscriptions; nothing else is streamed."""
     table: Table[Quote] = Table("quotes")
     watcher = table.watch()
@@ -152,31 +153,41 @@ def our_feed(clock: SystemClock, send: Callable[[str], bool]) -> tuple[EndHeard,
     )  # fmt: skip
     feed.over = asyncio.Event()
     assert watcher.take() is not None
-    return feed, table
+    return feed, table, watcher
+
+
+async def read(watcher: TableWatcher[Quote]) -> None:
+    """What a face is sent, taken as the link takes it: rows are written when they are read."""
+    while True:
+        await watcher.changed.wait()
+        watcher.take()
+        await asyncio.sleep(SPACING_S)
 
 
 async def ours(url: str) -> Taken:
-    """Stream, feed, quote board, table with a watcher."""
+    """Stream, feed, quote board, table with a watcher that reads."""
     clock = SystemClock()
     held: list[Stream] = []
-    feed, table = our_feed(clock, lambda text: bool(held) and held[0].send(text))
+    feed, table, watcher = our_feed(clock, lambda text: bool(held) and held[0].send(text))
     login: Any = SimpleNamespace(verify_tls=False, stream_request=lambda _: (url, {}))
 
     async def cookie() -> str:
         return "x"
 
     held.append(Stream(login, cookie, clock, feed))
-    running = asyncio.create_task(held[0].run())
+    running = [asyncio.create_task(held[0].run()), asyncio.create_task(read(watcher))]
     while not held[0].send("go"):
         await asyncio.sleep(0.01)
     turn = Turn()
     async with asyncio.timeout(120):
         await feed.over.wait()
+    rows = table.rows()
     took = turn.over()
     assert held[0].failures == 0
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    return took, {int(key): row.bid for key, row in table.rows().items()}
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    return took, {int(key): row.bid for key, row in rows.items()}
 
 
 async def bare(url: str) -> Taken:

@@ -38,6 +38,38 @@ def test_an_equal_row_is_no_change() -> None:
     assert not watcher.changed.is_set()
 
 
+def test_a_touched_row_is_written_once_when_it_is_read() -> None:
+    table: Table[int] = Table("quotes")
+    table.put("a", 1)
+    watcher, other = table.watch(), table.watch()
+    watcher.take(), other.take()
+    written: list[str] = []
+    newest = [1]
+
+    def write(key: str) -> None:
+        written.append(key)
+        table.put(key, newest[-1])
+
+    table.write = write
+    table.touch("a")
+    assert watcher.changed.is_set()
+    assert watcher.take() is None, "what is equal in the end is no change"
+    for value in (2, 3):
+        newest.append(value)
+        table.touch("a")
+    assert written == ["a"]
+    assert (table.get("a"), table.rows(), written) == (3, {"a": 3}, ["a", "a"])
+    delta = watcher.take()
+    assert delta is not None
+    assert delta.rows == {"a": 3}
+    assert not watcher.changed.is_set()
+    table.touch("a")
+    table.remove("a")
+    delta = other.take()
+    assert delta is not None
+    assert (delta.rows, delta.gone, written) == ({}, ("a",), ["a", "a"])
+
+
 def test_a_removed_row_leaves_a_tombstone_and_one_that_came_back_none() -> None:
     table: Table[int] = Table("orders")
     table.put("a", 1)

@@ -155,6 +155,10 @@ class AlertDesk:
         await self._save()
         return alert
 
+    def __contains__(self, conid: int) -> bool:
+        """Whether an armed alert waits on that instrument."""
+        return conid in self._by_conid
+
     def observe(self, quote: Quote) -> None:
         """A frame changed `quote`: judge the alerts on it."""
         for alert_id in self._by_conid.get(quote.conid, ()):

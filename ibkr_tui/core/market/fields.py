@@ -15,6 +15,8 @@ GREEKS: Final = {
 UNDERLYING: Final = {"7283": "implied_vol"}
 QUIET: Final = frozenset({"31", "84", "86", "7635"})
 """Prices of which IBKR says −1 or 0 when there is none."""
+PERCENTAGES: Final = frozenset({"83", "7633", "7283"})
+"""Numbers that may end in a per cent sign."""
 
 FIELDS: Final = tuple(sorted({*PRICES, *NUMBERS, "7762", "87", "7296", "6509", "55"}, key=int))
 """What is asked for of every instrument."""

@@ -12,22 +12,18 @@ RENEWED_WITHIN: Final = 660.0
 
 
 class Pulse:
-    """Heard, lost, or replaced by single snapshots. Times are monotonic seconds."""
+    """Heard, lost, or replaced by single snapshots. Times are monotonic seconds; `heard_at` is that of the last frame,
+    heartbeat or snapshot."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._heard: float | None = None
+        self.heard_at: float | None = None
         self.lost_at: float | None = clock.monotonic()
         self.is_polled = False
 
-    @property
-    def heard_at(self) -> float | None:
-        """When the last frame, heartbeat or snapshot came."""
-        return self._heard
-
     def heard(self) -> None:
         """A frame or heartbeat came over a live stream."""
-        self._heard = self._clock.monotonic()
+        self.heard_at = self._clock.monotonic()
 
     def connected(self) -> None:
         """The stream is there."""
@@ -51,5 +47,5 @@ class Pulse:
         now = self._clock.monotonic()
         if self.lost_at is not None:
             return confirmed and now - self.lost_at <= LOST_AFTER
-        heard = self._heard is not None and now - self._heard <= HEARTBEAT_WITHIN
+        heard = self.heard_at is not None and now - self.heard_at <= HEARTBEAT_WITHIN
         return confirmed and heard and now - renewed <= RENEWED_WITHIN

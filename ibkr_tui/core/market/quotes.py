@@ -7,19 +7,18 @@ confirmed by a heartbeat on a subscription that answered since it was last made.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from ibkr_tui.core.market.fields import FIELDS, GREEKS, NUMBERS, PRICES, QUIET, UNDERLYING, VOLUMES
+from ibkr_tui.core.market.fields import FIELDS
+from ibkr_tui.core.market.merged import Merged
 from ibkr_tui.core.market.pulse import Pulse
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.increments import decimals
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.numbers import NumberError, parse_wire
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.table import Table
-from ibkr_tui.model.text import clean
 
 __all__ = ["FIELDS", "QuoteBoard"]
 
@@ -31,62 +30,38 @@ _AVAILABILITY: Final = {
     "N": (QuoteStatus.NO_DATA, "no market data subscription (IBKR_NO_MARKET_DATA_SUBSCRIPTION)"),
     "O": (QuoteStatus.NO_DATA, "the market data agreement is not signed"),
 }
-_OPTIONS: Final = {"OPT", "FOP", "WAR"}
-_PLAIN: Final = PRICES | NUMBERS | {"7296": "session_close"}
-_NAMES: Final = {True: _PLAIN | GREEKS, False: _PLAIN | UNDERLYING}
-"""What each code is called in `values`, for an option and for anything else."""
-_NEVER: Final = object()
 _UNSAID: Final = (QuoteStatus.NO_DATA, "the broker does not say whether these prices are live")
 
 
-class _Merged:
-    """What is known of one conid."""
-
-    __slots__ = (
-        "availability", "changed_at", "changed_mono", "confirmed", "halted", "instrument", "key", "names", "places",
-        "precise_volume", "prior_close", "renewed", "said", "times", "updated", "values",
-    )  # fmt: skip
-
-    def __init__(self, instrument: Instrument, now: float) -> None:
-        self.instrument = instrument
-        self.key = str(instrument.conid)
-        self.names = _NAMES[instrument.sec_type in _OPTIONS]
-        self.values: dict[str, Decimal | None] = {}
-        self.times: dict[str, float] = {}
-        self.said: dict[str, Any] = {}
-        self.places = decimals(instrument.increments, Decimal(1)) if len(instrument.increments) < 2 else None
-        self.availability = ""
-        self.halted = False
-        self.prior_close = False
-        self.precise_volume = False
-        self.updated = 0
-        self.changed_at: datetime | None = None
-        self.changed_mono: float | None = None
-        self.confirmed = False
-        self.renewed = now
-
-
 class QuoteBoard:
-    """The `quotes` table: merges frames, and marks what is not fresh.
+    """The `quotes` table: merges frames, and marks what is not fresh. A row is written when it is read.
 
     Frames that were not used are counted: `late` ones are older than what is known, `repeated` ones say nothing new,
     `stray` ones belong to nothing that is subscribed, `garbled` values are no numbers. `on_change` is told of every
-    quote that a frame changed.
+    frame's change, of those instruments that `is_followed`.
     """
 
     def __init__(self, table: Table[Quote], clock: Clock, pulse: Pulse | None = None) -> None:
         self._table = table
         self._clock = clock
-        self._merged: dict[int, _Merged] = {}
+        self._merged: dict[int, Merged] = {}
         self.pulse = pulse or Pulse(clock)
         self.on_change: list[Callable[[Quote], None]] = []
+        self.is_followed: Callable[[int], bool] = lambda conid: True
         self.late = 0
         self.repeated = 0
         self.stray = 0
-        self.garbled = 0
+        self._garbled_before = 0
+        table.write = lambda key: self.review_one(int(key))
 
     def __contains__(self, conid: int) -> bool:
         return conid in self._merged
+
+    @property
+    def garbled(self) -> int:
+        """Values that are no numbers."""
+        self._table.settle()
+        return self._garbled_before + sum(merged.garbled for merged in self._merged.values())
 
     @property
     def dropped(self) -> int:
@@ -98,17 +73,20 @@ class QuoteBoard:
         now = self._clock.monotonic()
         merged = self._merged.get(instrument.conid)
         if merged is None:
-            merged = self._merged[instrument.conid] = _Merged(instrument, now)
+            merged = self._merged[instrument.conid] = Merged(instrument, now)
         merged.renewed = now
         self._show(merged)
 
     def forget(self, conid: int) -> None:
         """The subscription is gone, and its row with it."""
-        self._merged.pop(conid, None)
+        merged = self._merged.pop(conid, None)
+        if merged is not None:
+            merged.absorb()
+            self._garbled_before += merged.garbled
         self._table.remove(str(conid))
 
     def heard(self) -> None:
-        """A frame or heartbeat came over a live stream: what is subscribed and confirmed is fresh."""
+        """Another frame or a heartbeat came over a live stream: what is subscribed and confirmed is fresh."""
         self.pulse.heard()
 
     def connected(self) -> None:
@@ -127,7 +105,8 @@ class QuoteBoard:
         self.pulse.lost()
 
     def merge(self, conid: int, fields: Mapping[str, Any]) -> bool:
-        """Take a delta in. False when it was dropped: not subscribed, or older than what is known."""
+        """Take a delta in, which is heard too. False when it was dropped: not subscribed, or older than the newest."""
+        now = self.pulse.heard_at = self._clock.monotonic()
         merged = self._merged.get(conid)
         updated = fields.get("_updated", 0)
         if merged is None or not isinstance(updated, int):
@@ -140,19 +119,34 @@ class QuoteBoard:
         merged.updated = updated or merged.updated
         merged.confirmed = True
         if self.pulse.is_polled:
-            merged.renewed = self._clock.monotonic()
-        now = self._clock.monotonic()
-        changed = self._absorb(merged, fields, now)
-        if changed:
-            merged.changed_mono = now
-            merged.changed_at = self._clock.now()
-        elif is_same_time:
+            merged.renewed = now
+        if is_same_time or (self.on_change and self.is_followed(conid)):
+            self._follow(merged, fields, now, is_same_time=is_same_time)
+        else:
+            if merged.hear(fields, now):
+                self._absorb(merged)
+            self._table.touch(merged.key)
+        return True
+
+    def _follow(self, merged: Merged, fields: Mapping[str, Any], now: float, *, is_same_time: bool) -> None:
+        """Take a frame in at once, and tell."""
+        self._absorb(merged)
+        merged.hear(fields, now)
+        changed = self._absorb(merged)
+        if is_same_time and not changed:
             self.repeated += 1
         quote = self._show(merged)
         if changed:
             for tell in self.on_change:
                 tell(quote)
-        return True
+
+    def _absorb(self, merged: Merged) -> bool:
+        """Take in what waits; whether it changed anything."""
+        changed = merged.absorb()
+        if changed and merged.changed is not None:
+            age = self._clock.monotonic() - merged.changed
+            merged.changed_at = self._clock.now() - timedelta(seconds=age)
+        return changed
 
     def review(self) -> None:
         """Judge every row again, because time passed. Called about once a second."""
@@ -168,63 +162,19 @@ class QuoteBoard:
     def confirmed_age(self, conid: int) -> float | None:
         """Seconds since the quote was last known to be right: its last change, or a heartbeat while it is live."""
         merged = self._merged.get(conid)
-        if merged is None or merged.changed_mono is None:
+        if merged is not None:
+            self._absorb(merged)
+        if merged is None or merged.changed is None:
             return None
-        newest, heard = merged.changed_mono, self.pulse.heard_at
+        newest, heard = merged.changed, self.pulse.heard_at
         if not self.pulse.is_polled and heard is not None and self._fresh(merged):
             newest = max(newest, heard)
         return self._clock.monotonic() - newest
 
-    def _absorb(self, merged: _Merged, fields: Mapping[str, Any], now: float) -> bool:
-        """Whether anything changed. Runs some thousand times a second: most values are as they were, or plain text."""
-        before = (merged.availability, merged.halted)
-        names, said = merged.names, merged.said
-        changed = False
-        for code, value in fields.items():
-            name = names.get(code)
-            if name is None:
-                if code == "6509" and isinstance(value, str):
-                    merged.availability = clean(value, limit=8)
-                continue
-            text = self._last(merged, value) if code == "31" else value
-            if said.get(name, _NEVER) != text:
-                changed |= self._number(merged, name, text, now, is_none_below=code in QUIET)
-        for code in VOLUMES:
-            if code in fields and not (code == "87" and merged.precise_volume):
-                merged.precise_volume = merged.precise_volume or code != "87"
-                if said.get("volume", _NEVER) != fields[code]:
-                    changed |= self._number(merged, "volume", fields[code], now)
-                break
-        return changed or before != (merged.availability, merged.halted)
-
-    def _last(self, merged: _Merged, value: Any) -> Any:
-        """The last price without its mark: C is the close before, H a halt (reference 4.8)."""
-        merged.prior_close = merged.halted = False
-        if isinstance(value, str) and value[:1] in {"C", "H"}:
-            merged.prior_close, merged.halted = value[0] == "C", value[0] == "H"
-            return value[1:]
-        return value
-
-    def _number(self, merged: _Merged, name: str, said: Any, now: float, *, is_none_below: bool = False) -> bool:
-        """Whether the value changed. With `is_none_below`, zero and less mean that there is none."""
-        try:
-            number = parse_wire(said[:-1] if isinstance(said, str) and said[-1:] == "%" else said)
-        except NumberError:
-            self.garbled += 1
-            return False
-        if is_none_below and number is not None and number <= 0:
-            number = None
-        merged.said[name] = said
-        if merged.values.get(name) == number:
-            return False
-        merged.values[name] = number
-        merged.times[name] = now
-        return True
-
-    def _fresh(self, merged: _Merged) -> bool:
+    def _fresh(self, merged: Merged) -> bool:
         return self.pulse.vouches(confirmed=merged.confirmed, renewed=merged.renewed)
 
-    def _judge(self, merged: _Merged) -> tuple[QuoteStatus, str]:
+    def _judge(self, merged: Merged) -> tuple[QuoteStatus, str]:
         known = merged.values.get
         prices = known("last") is not None or known("bid") is not None or known("ask") is not None
         if not prices and not merged.availability:
@@ -242,7 +192,9 @@ class QuoteBoard:
             problem = "last is the previous close"
         return status, problem
 
-    def _show(self, merged: _Merged) -> Quote:
+    def _show(self, merged: Merged) -> Quote:
+        """Write the row, from all that came until now."""
+        self._absorb(merged)
         status, problem = self._judge(merged)
         instrument = merged.instrument
         values: dict[str, Any] = merged.values.copy()
@@ -260,7 +212,7 @@ class QuoteBoard:
             availability=merged.availability,
             decimals=places,
             changed_at=merged.changed_at,
-            changed_mono=merged.changed_mono,
+            changed_mono=merged.changed,
             problem=problem,
             halted=merged.halted,
             delayed=merged.availability[:1] in {"D", "Y"},

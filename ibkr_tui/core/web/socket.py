@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from ibkr_tui.core.session.waiting import wait_for
+from ibkr_tui.core.web.direct_connection import DirectConnection
 from ibkr_tui.core.web.tls import tls_context
 from ibkr_tui.core.web.transport import USER_AGENT
 from ibkr_tui.model.clock import Clock
@@ -37,7 +38,7 @@ _MOST_WAITING: Final = 2000
 log = logging.getLogger(__name__)
 _wire_log: Final = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.WARNING)  # below that, websockets logs the handshake with its token
-_decoder: Final = msgspec.json.Decoder(dict[str, Any])
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Listener(Protocol):
@@ -101,6 +102,7 @@ class Stream:
         self._outgoing: asyncio.Queue[str] | None = None
         self._opened_mono: float | None = None
         self._again = asyncio.Event()
+        self._over: asyncio.Future[None] | None = None
         self._ponged: float | None = None
         self.state = StreamState.OFF
         self.last_frame_mono: float | None = None
@@ -167,12 +169,14 @@ class Stream:
         finally:
             await socket.close()
 
-    async def _live(self, socket: ClientConnection) -> str:
+    async def _live(self, socket: DirectConnection) -> str:
         """Read, write and watch until one of them ends; why.
 
         No task group: on Python 3.11 its error would hide a cancellation that comes at the same moment.
         """
-        tasks = [
+        self._over = asyncio.get_running_loop().create_future()
+        tasks: list[asyncio.Future[None]] = [
+            self._over,
             asyncio.create_task(self._read(socket), name="stream read"),
             asyncio.create_task(self._write(socket), name="stream write"),
             asyncio.create_task(self._watch(socket), name="stream watch"),
@@ -195,12 +199,12 @@ class Stream:
                 raise error
         return "ended"
 
-    async def _open(self) -> ClientConnection:
+    async def _open(self) -> DirectConnection:
         cookie = await self._cookie()
         self._again.clear()  # a call of `reconnect` from here on is about this session value
         url, headers = self._authenticator.stream_request(cookie)
         secure = url.startswith("wss:")
-        socket = await _Connect(
+        socket: Any = await _Connect(
             url,
             additional_headers={"User-Agent": USER_AGENT, **headers},
             user_agent_header=None,
@@ -212,31 +216,38 @@ class Stream:
             ping_interval=None,
             close_timeout=2.0,
             logger=_wire_log,
+            create_connection=DirectConnection,
         )
         self.connections += 1
         self.last_frame_mono = self._clock.monotonic()
         self._outgoing = asyncio.Queue(_MOST_WAITING)
-        return socket
+        connection: DirectConnection = socket
+        return connection
 
-    async def _read(self, socket: ClientConnection) -> None:
-        while True:
-            raw = await socket.recv(decode=False)
-            self.last_frame_mono = self._clock.monotonic()
-            try:
-                message = _decoder.decode(raw)
-            except (msgspec.DecodeError, RecursionError):
-                self.garbage += 1
-                continue
-            self.frames += 1
-            topic = message.get("topic")
-            if not isinstance(topic, str):
-                topic = ""
-            authenticated = _authenticated(message) if topic == "sts" else None
-            if authenticated is True and self.state is StreamState.CONNECTING:
-                self._begin()
-            self._tell(self._listener.frame, topic, message)
-            if authenticated is False:
-                raise _Lost("the brokerage session has ended")
+    async def _read(self, socket: DirectConnection) -> None:
+        socket.listen(self._hear)
+        await socket.ended()
+
+    def _hear(self, raw: bytes) -> None:
+        """One message, where it arrives."""
+        if self._over is None or self._over.done():
+            return
+        self.last_frame_mono = self._clock.monotonic()
+        try:
+            message = _decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            self.garbage += 1
+            return
+        self.frames += 1
+        topic = message.get("topic")
+        if not isinstance(topic, str):
+            topic = ""
+        authenticated = _authenticated(message) if topic == "sts" else None
+        if authenticated is True and self.state is StreamState.CONNECTING:
+            self._begin()
+        self._tell(self._listener.frame, topic, message)
+        if authenticated is False:
+            self._over.set_exception(_Lost("the brokerage session has ended"))
 
     def _tell(self, hear: Callable[..., None], *words: Any) -> None:
         """A frame that a room could not take must not cost the others theirs."""
@@ -252,12 +263,12 @@ class Stream:
         self._opened_mono = self._clock.monotonic()
         self._tell(self._listener.opened)
 
-    async def _write(self, socket: ClientConnection) -> None:
+    async def _write(self, socket: DirectConnection) -> None:
         queue = self._outgoing
         while queue is not None:
             await socket.send(await queue.get())
 
-    async def _watch(self, socket: ClientConnection) -> None:
+    async def _watch(self, socket: DirectConnection) -> None:
         begun = tic = pinged = self._clock.monotonic()
         self._ponged = None
         while True:

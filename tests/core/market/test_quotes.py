@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal as D
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ibkr_tui.core.market.fields import FIELDS
 from ibkr_tui.core.market.pulse import HEARTBEAT_WITHIN, LOST_AFTER, RENEWED_WITHIN
 from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.snapshots import read_snapshot
+from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.increments import IncrementStep
 from ibkr_tui.model.instruments import Instrument
@@ -292,3 +297,61 @@ def test_changes_are_told_and_repetitions_are_not(board: QuoteBoard) -> None:
     board.merge(265598, FIRST)
     board.merge(265598, {"_updated": 1001, "31": "189.50"})
     assert [quote.last for quote in told] == [D("189.43"), D("189.50")]
+
+
+async def test_unread_frames_leave_each_value_with_the_time_of_its_own_change(
+    board: QuoteBoard, table: Table[Quote], fake_clock: Any
+) -> None:
+    began, wall = fake_clock.monotonic(), fake_clock.now()
+    for number, frame in enumerate((FIRST, {"84": "189.45"}, {"84": "189.46", "86": "189.47"}, {"31": "189.43"})):
+        board.merge(265598, frame | {"_updated": 1000 + number})
+        await fake_clock.advance(1)
+    quote = row(table)
+    assert (quote.last, quote.bid, quote.ask) == (D("189.43"), D("189.46"), D("189.47"))
+    assert [quote.times[name] - began for name in ("high", "bid", "ask")] == [0, 2, 2]
+    assert (quote.changed_mono, quote.changed_at) == (began + 3, wall + timedelta(seconds=3))
+    assert board.confirmed_age(265598) == 1
+
+
+def test_what_is_not_followed_is_written_when_it_is_read(board: QuoteBoard, table: Table[Quote]) -> None:
+    told: list[Quote] = []
+    board.on_change.append(told.append)
+    board.is_followed = lambda conid: conid != 265598
+    puts: list[str] = []
+    put, table.put = table.put, lambda key, quote: (puts.append(key), put(key, quote))[1]  # type: ignore[method-assign]
+    for number in range(50):
+        board.merge(265598, FIRST | {"_updated": 1000 + number, "31": f"189.{number + 10}"})
+    assert (told, puts) == ([], [])
+    assert row(table).last == D("189.59")
+    assert puts == ["265598"]
+    board.is_followed = lambda conid: True
+    board.merge(265598, FIRST | {"_updated": 2000, "31": "190"})
+    assert [quote.last for quote in told] == [D(190)]
+
+
+VALUES = st.one_of(st.sampled_from(["", "-1", "x", "H189.5", "C7", "1,200"]), st.integers(1, 4).map(str))
+FRAMES = st.lists(
+    st.dictionaries(st.sampled_from(["31", "84", "86", "88", "83", "7762"]), VALUES, min_size=1)
+    | st.fixed_dictionaries({"6509": st.sampled_from(["R", "D", "N", "", 5])}),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FRAMES, st.sets(st.integers(0, 11)))
+def test_reading_changes_nothing(frames: list[dict[str, Any]], read_after: set[int]) -> None:
+    """Whether a row is read after each frame or seldom, it is the same in the end."""
+    clock = SystemClock()
+    boards = []
+    for reads in (set(range(12)), read_after):
+        table: Table[Quote] = Table("quotes")
+        board = QuoteBoard(table, clock)
+        board.connected()
+        board.expect(AAPL)
+        for number, frame in enumerate(frames):
+            board.merge(265598, frame)
+            if number in reads:
+                table.rows()
+        quote = row(table)
+        boards.append(msgspec.structs.replace(quote, times={}, changed_at=None, changed_mono=None))
+    assert boards[0] == boards[1]

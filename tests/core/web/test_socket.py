@@ -176,6 +176,19 @@ async def test_text_that_is_no_utf8_is_garbage_and_no_end(bench: Bench, until: U
     assert bench.stream.garbage == 1
 
 
+async def test_messages_in_pieces_keep_their_place(bench: Bench, until: Until) -> None:
+    async def behave(socket: ServerConnection) -> None:
+        for words in ([READY[:9], READY[9:]], '{"topic":"1"}', ['{"top', "", 'ic":', '"2"}'], b'{"topic":"3"}'):
+            await socket.send(words)
+        await socket.wait_closed()
+
+    bench.broker.behave = behave
+    bench.start()
+    await until(lambda: bench.heard.frames and bench.heard.frames[-1][0] == "3")
+    assert [topic for topic, _ in bench.heard.frames] == ["sts", "1", "2", "3"]
+    assert bench.stream.garbage == 0
+
+
 async def test_it_waits_for_authentication_and_not_for_ever(bench: Bench, until: Until, fake_clock: Any) -> None:
     async def behave(socket: ServerConnection) -> None:
         await socket.send('{"topic":"sts","args":{"connected":true}}')
