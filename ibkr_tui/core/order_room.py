@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ibkr_tui.core.dispatch import Caller
@@ -55,7 +55,7 @@ class OrderRoom:
         quiet: QuietWindow,
         portfolio: Portfolio,
         board: QuoteBoard,
-        known: Callable[[int], Instrument | None],
+        contract: Callable[[int], Awaitable[Instrument]],
         switch: KillSwitch,
         live: LiveDesk,
         alarm: Callable[[str, str], None],
@@ -80,7 +80,7 @@ class OrderRoom:
             quotes=tables["quotes"],
             board=board,
             book=self.book,
-            known=known,
+            contract=contract,
             reads=calls,
             clock=clock,
             limits=lambda: self.limits.now,

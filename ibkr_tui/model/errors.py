@@ -156,6 +156,9 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "RISK_DAY_VALUE": ErrorKind(False, "Raise limits.max_day_value in the configuration; positions can be closed."),
     "RISK_SYMBOL": ErrorKind(False, "Add it to limits.allowed_symbols in the configuration."),
     "RISK_ASSET_CLASS": ErrorKind(False, "Add it to limits.allowed_asset_classes in the configuration."),
+    "RISK_UNVALUED": ErrorKind(
+        True, "Cancel that order, or try again once IBKR tells its contract and price; closing positions is free."
+    ),
     "RISK_DUPLICATE": ErrorKind(True, "If it is meant, wait as long as it says; limits.duplicate_window_s sets it."),
     "PREVIEW_NOT_FOUND": ErrorKind(False, "Preview the order again and approve that."),
     "APPROVAL_REQUIRED": ErrorKind(

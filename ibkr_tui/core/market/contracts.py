@@ -27,6 +27,8 @@ CACHE_SECONDS: Final = 3600.0
 _PAIR: Final = re.compile(r"([A-Z]{3})[./]([A-Z]{3})")
 _SYMBOL: Final = re.compile(r"[A-Z0-9][A-Z0-9 .&'/-]{0,39}")
 _MOST_CANDIDATES: Final = 12
+_MULTIPLIED: Final = frozenset({"FUT", "OPT", "FOP"})
+"""Kinds of contracts that are worth many times their price: without the multiplier nobody can tell what they risk."""
 _FUTURE_ACTION: Final = "Name the contract's month (ES DEC26), or put FRONT into market.prefer for the nearest one."
 
 Value = TypeVar("Value")
@@ -111,7 +113,7 @@ class Contracts:
         return await self.instrument(conid)
 
     async def instrument(self, conid: int) -> Instrument:
-        """The details of `conid`. Raises BrokerError SYMBOL_NOT_FOUND."""
+        """The details of `conid`. Raises BrokerError SYMBOL_NOT_FOUND, IBKR_RESPONSE_INVALID without its multiplier."""
         found = self._instruments.get(conid)
         if found is None:
             if conid <= 0:
@@ -270,6 +272,8 @@ def _instrument(conid: int, row: Mapping[str, Any]) -> Instrument:
     local = clean(str(row.get("local_symbol") or symbol), limit=40)
     kind = clean(str(row.get("instrument_type") or ""), limit=8)
     multiplier = parse_wire_or_none(row.get("multiplier"))
+    if kind in _MULTIPLIED and (multiplier is None or multiplier <= 0):
+        raise BrokerError("IBKR_RESPONSE_INVALID", f"IBKR does not say the multiplier of {local}")
     currency = clean(str(row.get("currency") or ""), limit=8)
     pair = kind == "CASH" and len(symbol) == 3 and currency
     expiry = str(row.get("maturity_date") or row.get("expiry_full") or "")

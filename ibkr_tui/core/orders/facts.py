@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from ibkr_tui.core.market.quotes import FIELDS, QuoteBoard
 from ibkr_tui.core.market.snapshots import read_snapshot
-from ibkr_tui.core.orders.exposure import Open, Sides, exposure
+from ibkr_tui.core.orders.exposure import Sides, exposure
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.pricing import QuoteFacts, is_fresh, price_of
 from ibkr_tui.core.orders.risk import RiskFacts
+from ibkr_tui.core.orders.worth import Worth
 from ibkr_tui.core.portfolio.portfolio import EVERY, Portfolio
 from ibkr_tui.core.settings import Limits, Profile
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.instruments import Instrument
-from ibkr_tui.model.orders import Order, OrderTicket, OrderType
+from ibkr_tui.model.orders import OrderTicket, OrderType
 from ibkr_tui.model.portfolio import AccountSummary, Position
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.table import Table
@@ -54,7 +55,7 @@ class FactsDesk:
         quotes: Table[Quote],
         board: QuoteBoard,
         book: OrderBook,
-        known: Callable[[int], Instrument | None],
+        contract: Callable[[int], Awaitable[Instrument]],
         reads: SnapshotRead,
         clock: Clock,
         limits: Callable[[], Limits],
@@ -65,10 +66,11 @@ class FactsDesk:
         self._quotes = quotes
         self._board = board
         self._book = book
-        self._known = known
         self._reads = reads
         self._clock = clock
         self._limits = limits
+        self._contract = contract
+        self._worth = Worth(contract=contract, held=self._held, price=self._price, rate=portfolio.rate)
 
     async def gather(self, ticket: OrderTicket, instrument: Instrument, *, without: str = "") -> RiskFacts:
         """The facts for `ticket`; the order whose key is `without` does not count, because `ticket` replaces it.
@@ -78,8 +80,8 @@ class FactsDesk:
         rate = await self._portfolio.rate(instrument.currency)
         quote = await self._quote_for(ticket, instrument)
         summary = await self._summary(ticket, instrument, rate, quote)
-        held = self._positions.get(str(instrument.conid))
-        sides, pending = await self._working(instrument.conid, without)
+        held = self._held(instrument.conid)
+        sides, pending, unvalued = await self._working(instrument.conid, without)
         return RiskFacts(
             orders_mode=self._profile.orders,
             account=summary.account,
@@ -93,6 +95,7 @@ class FactsDesk:
             unknown_same_side=self._book.blocking(instrument.conid, ticket.side),
             position_value=held.market_value * rate if held else Decimal(0),
             working=sides,
+            unvalued=unvalued,
         )
 
     def quote(self, conid: int) -> QuoteFacts | None:
@@ -144,37 +147,38 @@ class FactsDesk:
             summary = await self._portfolio.summary(at_most=0)
         return summary
 
-    async def _working(self, conid: int, without: str) -> tuple[Sides, Decimal]:
-        """What works on `conid`, and what all other working orders may add to their positions, at worst."""
-        found = []
-        for order in self._book:
-            if not order.state.is_done and order.remaining > 0 and order.key != without:
-                found.append(Open(order, await self._value(order)))
-        sides = exposure(found)
+    async def _working(self, conid: int, without: str) -> tuple[Sides, Decimal, tuple[str, ...]]:
+        """What works on `conid`; what all other working orders may add to their positions, at worst; and the words on
+        those that nobody can value."""
+        found = await self._worth.of(
+            order for order in self._book if not order.state.is_done and order.remaining > 0 and order.key != without
+        )
+        sides, unvalued = exposure(found.valued), list(found.unvalued)
         pending = Decimal(0)
         for other, theirs in sides.items():
-            if other != conid:
-                held = self._positions.get(str(other))
+            if other == conid:
+                continue
+            held = self._held(other)
+            try:
                 value = held.market_value * await self._portfolio.rate(held.currency) if held else Decimal(0)
-                pending += theirs.worst(value) - abs(value)
-        return sides.get(conid, Sides()), pending
+            except BrokerError as error:
+                unvalued.append(f"the position in {held.description if held else other}: {error.message}")
+                continue
+            pending += theirs.worst(value) - abs(value)
+        return sides.get(conid, Sides()), pending, tuple(unvalued)
 
-    async def _value(self, order: Order) -> Decimal:
-        price = order.limit_price or order.stop_price or self._price(order.conid)
-        instrument = self._known(order.conid)
-        if instrument is None:
-            held = self._positions.get(str(order.conid))
-            multiplier, currency = (held.multiplier, held.currency) if held else (Decimal(1), "")
-        else:
-            multiplier, currency = instrument.multiplier, instrument.currency
-        return notional(order.remaining, price or Decimal(0), multiplier, await self._portfolio.rate(currency))
+    def _held(self, conid: int) -> Position | None:
+        return self._positions.get(str(conid))
 
-    def _price(self, conid: int) -> Decimal | None:
-        quote = self._quotes.get(str(conid))
+    async def _price(self, conid: int) -> Decimal | None:
+        """The price that is at hand, else that of a snapshot; None where IBKR has none."""
+        quote, held = self._quotes.get(str(conid)), self._held(conid)
         if quote is not None and (found := quote.last or quote.ask or quote.bid or quote.close):
             return found
-        held = self._positions.get(str(conid))
-        return held.market_price if held else None
+        if held is not None and held.market_price:
+            return held.market_price
+        taken = await self._snapshot(await self._contract(conid))
+        return None if taken is None else taken.last or taken.ask or taken.bid or taken.close
 
 
 def _facts_of(quote: Quote, age: float | None) -> QuoteFacts:

@@ -40,7 +40,8 @@ class RiskFacts(msgspec.Struct, frozen=True):
     """What the gate knows. Money is in the account's base currency, `rate` turns the instrument's currency into it.
 
     `position` is the signed quantity held and `position_value` its market value (None: at the order's own price);
-    `working` what works on the same instrument, `pending` what working orders may add to other positions.
+    `working` what works on the same instrument, `pending` what working orders may add to other positions; `unvalued`
+    has the words on working orders whose value is in neither.
     """
 
     orders_mode: str
@@ -55,6 +56,7 @@ class RiskFacts(msgspec.Struct, frozen=True):
     unknown_same_side: str = ""
     position_value: Decimal | None = None
     working: Sides = Sides()
+    unvalued: tuple[str, ...] = ()
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -150,6 +152,7 @@ def judge(
         if sized:
             _check_names(leg.instrument, limits)
             _check_qty(leg.ticket, limits)
+            _check_valued(facts)
         if facts.unknown_same_side and not amends:
             raise BrokerError(
                 "ORDER_BLOCKED_UNKNOWN",
@@ -271,6 +274,12 @@ def _check_qty(ticket: OrderTicket, limits: Limits) -> None:
             f"the quantity {plain(ticket.qty)} is above the limit of {plain(most)}",
             user_action=f"Lower the quantity to {plain(_whole(most))}, or raise limits.max_order_qty.",
         )
+
+
+def _check_valued(facts: RiskFacts) -> None:
+    if facts.unvalued:
+        more = f" (and {len(facts.unvalued) - 1} more)" if len(facts.unvalued) > 1 else ""
+        raise BrokerError("RISK_UNVALUED", f"what works already can't be valued – {facts.unvalued[0]}{more}")
 
 
 def _check_value(judged: Judged, legs: Sequence[tuple[Leg, RiskFacts]], limits: Limits) -> None:

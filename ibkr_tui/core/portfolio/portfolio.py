@@ -131,8 +131,10 @@ class Portfolio:
 
     async def rate(self, currency: str) -> Decimal:
         """One unit of `currency` in the base currency. Raises BrokerError RISK_NO_QUOTE when nothing says it."""
+        if not currency:
+            raise BrokerError("RISK_NO_QUOTE", "IBKR does not name the currency")
         base = (await self.summary()).currency
-        if currency in {"", base, BASE}:
+        if currency in {base, BASE}:
             return Decimal(1)
         for line in await self.ledger(at_most=LEDGER_FOR):
             if line.currency == currency and line.rate is not None:

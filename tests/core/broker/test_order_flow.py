@@ -187,11 +187,12 @@ async def test_a_sparse_row_of_an_order_we_never_met_makes_it_look(desk: Any) ->
 async def test_what_works_and_adds_counts_in_the_gate(desk: Any, until: Until) -> None:
     order = await desk.call("place_order", **APPLE)
     await until(lambda: desk.state(order.coid) is OrderState.WORKING)
-    here, _ = await desk.broker.orders.facts._working(order.conid, "")
+    here, _, unvalued = await desk.broker.orders.facts._working(order.conid, "")
+    assert unvalued == ()
     assert here.buying >= D("562.5")
-    replaced, _ = await desk.broker.orders.facts._working(order.conid, order.key)
+    replaced, _, _ = await desk.broker.orders.facts._working(order.conid, order.key)
     assert here.buying - replaced.buying == D("562.5")
-    _, elsewhere = await desk.broker.orders.facts._working(1, "")
+    _, elsewhere, _ = await desk.broker.orders.facts._working(1, "")
     assert elsewhere > 0
     await desk.settle(until)
 

@@ -134,8 +134,16 @@ async def test_a_future_without_its_month_is_ambiguous(reads: Reads, fake_clock:
     assert "2025-12-19 (101)" in caught.value.message
     assert "ES DEC26" in caught.value.user_action
     assert not [call for call in reads.calls if call.startswith("contract")], "no preference tells them apart"
-    reads.extra = {"symbol": "ES", "instrument_type": "FUT"}
+    reads.extra = {"symbol": "ES", "instrument_type": "FUT", "multiplier": "50"}
     assert (await contracts(reads, fake_clock, "FRONT").resolve("ES", sec_type="FUT")).conid == 101
+
+
+@pytest.mark.parametrize("multiplier", [None, "", "0", "much"])
+async def test_a_future_without_its_multiplier_is_no_instrument(reads: Reads, fake_clock: Any, multiplier: Any) -> None:
+    reads.extra = {"symbol": "ES", "local_symbol": "ESZ5", "instrument_type": "FUT", "multiplier": multiplier}
+    with pytest.raises(BrokerError, match="multiplier of ESZ5") as caught:
+        await contracts(reads, fake_clock).instrument(101)
+    assert caught.value.code == "IBKR_RESPONSE_INVALID"
 
 
 @pytest.mark.parametrize("symbol", ["ES JAN26", "ESF6", "NQ DEC25", "ES SEP25"])
