@@ -75,11 +75,12 @@ class LiveDesk:
         if self._profile.kind != "live" or self._profile.allow_market:
             return
         if any(leg.ticket.order_type is OrderType.MARKET for leg in proposal.legs):
-            policy = f"[risk_policies.{self._profile.risk_policy}]"
+            name = f"risk_policies.{self._profile.risk_policy}.allow_market"
             raise BrokerError(
                 "LIVE_MARKET_ORDER",
-                f"market orders are not allowed on this live profile: allow_market is not set in {policy}",
-                user_action=f"Set allow_market = true in {policy} and restart the core, or give a limit price.",
+                f"market orders are not allowed on this live profile: {name} is not true",
+                user_action=f"Set {name} = true and restart the core, or give a limit price.",
+                details={"set": name},
             )
 
     def acknowledge(self, item: LiveCheck, typed: str) -> LiveGate:

@@ -126,9 +126,11 @@ class ReversePosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CloseAllPositions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`confirm` is the word CLOSE-ALL: a live account needs it."""
+    """`confirm` is the word CLOSE-ALL: a live account needs it. `at_limit`: not at market but each at a limit where its
+    market is, which may stay at work; for a live profile without allow_market."""
 
     confirm: str = ""
+    at_limit: bool = False
 
 
 class TightenLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
 from ibkr_tui.core.operations.guard_arguments import (
     ApproveOrder,
@@ -16,7 +18,8 @@ from ibkr_tui.core.operations.guard_arguments import (
 )
 from ibkr_tui.core.operations.prerequisites import Prerequisites
 from ibkr_tui.core.orders.approvals import Approval
-from ibkr_tui.core.orders.closing import ClosedAll, ClosedPosition, CloseHow
+from ibkr_tui.core.orders.closing import ClosedAll, ClosedPosition, CloseHow, guards, side_out
+from ibkr_tui.core.orders.pricing import marketable
 from ibkr_tui.core.orders.sweep import SweepResult
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.guards import Guards
@@ -67,7 +70,7 @@ def guard_operations(broker: Broker) -> list[Operation[Any]]:
             dangerous,
             CloseAllPositions,
             do.close_all_positions,
-            "Cancel every order, then close every position at market; live needs confirm=CLOSE-ALL.",
+            "Cancel every order, then close every position, at market or at_limit=true; live needs confirm=CLOSE-ALL.",
         ),
         Operation(
             "reverse_position",
@@ -132,28 +135,59 @@ class GuardHandlers:
                 user_action=f"Give confirm={CLOSE_ALL_WORD} if you mean it.",
             )
         await self._prepare(caller)
-        return await broker.outlives(lambda: self._close_all(caller), "close all positions")
+        return await broker.outlives(
+            lambda: self._close_all(caller, at_limit=arguments.at_limit), "close all positions"
+        )
 
-    async def _close_all(self, caller: Caller) -> ClosedAll:
-        """Orders first, so that no exit meets a closing order; then position by position, each outcome told."""
-        swept = await self._broker.orders.sweeper.cancel_all(caller)
-        closed = [await self._close_one(position, caller) for position in await self._positions() if position.qty]
-        sent = sum(1 for one in closed if one.order is not None)
-        return ClosedAll(sent, len(closed) - sent, swept.orders, tuple(closed))
+    async def _close_all(self, caller: Caller, *, at_limit: bool) -> ClosedAll:
+        """Every closing is judged first. Then orders are cancelled, so that no exit meets a closing order, but not what
+        guards a position whose closing is refused; then position by position, each outcome told.
 
-    async def _close_one(self, position: Position, caller: Caller) -> ClosedPosition:
-        def told(order: Order | None = None, error: BrokerError | None = None) -> ClosedPosition:
-            code, text = (error.code, error.message) if error else ("", "")
-            return ClosedPosition(position.conid, position.description, position.qty, order, code, text)
+        Raises BrokerError, and leaves all as it is, when one rule refuses every closing.
+        """
+        orders = self._broker.orders
+        held = [position for position in await self._positions() if position.qty]
+        refused: dict[int, BrokerError] = {}
+        for position in held:
+            try:
+                await self._closing(position, caller, at_limit=at_limit)
+            except BrokerError as error:
+                refused[position.conid] = error
+        if held and len(refused) == len(held) and len({error.code for error in refused.values()}) == 1:
+            raise _all_refused(next(iter(refused.values())))
+        kept = {position.conid: position.qty for position in held if position.conid in refused}
+        swept = await orders.sweeper.cancel_all(
+            caller, keep=lambda order: order.conid in kept and guards(order, kept[order.conid])
+        )
+        closed = []
+        for position in [position for position in await self._positions() if position.qty]:  # an exit may have filled
+            told = ClosedPosition(position.conid, position.description, position.qty)
+            try:
+                if position.conid in refused:
+                    raise refused[position.conid]
+                instrument, how, approval = await self._closing(position, caller, at_limit=at_limit)
+                sent = await orders.closer.close(instrument, how, caller, approval)
+                closed.append(msgspec.structs.replace(told, order=sent))
+            except BrokerError as error:
+                closed.append(msgspec.structs.replace(told, error=error.code, text=error.message))
+        count = sum(1 for one in closed if one.order is not None)
+        return ClosedAll(count, len(closed) - count, swept.orders, tuple(closed))
 
-        try:
-            instrument = await self._broker.contracts.resolve("", position.conid)
-            await self._first.quoted(instrument, needed=True)
-            how = CloseHow(manual=caller.interactive)
-            approval = self._approved(position, instrument, how)
-            return told(await self._broker.orders.closer.close(instrument, how, caller, approval))
-        except BrokerError as error:
-            return told(error=error)
+    async def _closing(self, position: Position, caller: Caller, *, at_limit: bool) -> tuple[Instrument, CloseHow, str]:
+        """How a position is closed, and its approval. Raises BrokerError with what would refuse it."""
+        broker = self._broker
+        instrument = await broker.contracts.resolve("", position.conid)
+        await self._first.quoted(instrument, needed=True)
+        price = None
+        if at_limit:
+            side, quote = side_out(position), broker.orders.facts.quote(position.conid)
+            price = marketable(instrument, side, quote, broker.orders.limits.now)
+            if price is None:
+                raise BrokerError("RISK_NO_QUOTE", f"there is no fresh quote of {instrument.description} to close at")
+        how = CloseHow(limit_price=price, manual=caller.interactive)
+        approval = self._approved(position, instrument, how)
+        await broker.orders.closer.check(broker.orders.closer.proposal(position, instrument, how), approval)
+        return instrument, how, approval
 
     def _approved(self, position: Position, instrument: Instrument, how: CloseHow) -> str:
         """The word that was typed approves each of the closing orders, as they are now."""
@@ -195,6 +229,16 @@ class GuardHandlers:
         await self._first.ready()
         broker.check_clock()
         await self._first.holdings()
+
+
+def _all_refused(error: BrokerError) -> BrokerError:
+    """One rule refuses every closing: nothing was done at all."""
+    todo, missing = error.user_action, error.details.get("set")
+    if missing:
+        todo = f"Set {missing} = true and restart the core, or give at_limit=true: each at a limit where its market is."
+    return BrokerError(
+        error.code, f"nothing was cancelled or closed: {error.message}", retryable=error.retryable, user_action=todo
+    )
 
 
 def _is_called(position: Position, name: str) -> bool:

@@ -84,15 +84,21 @@ class Sweeper:
         self._clock = clock
 
     async def cancel_all(
-        self, caller: Caller, *, conid: int | None = None, symbol: str = "", side: Side | None = None
+        self,
+        caller: Caller,
+        *,
+        conid: int | None = None,
+        symbol: str = "",
+        side: Side | None = None,
+        keep: Callable[[Order], bool] = lambda order: False,
     ) -> SweepResult:
-        """Ask to cancel all that works, or what of it has that instrument, symbol and side.
+        """Ask to cancel all that works, or what of it has that instrument, symbol and side, without what to `keep`.
 
         A request that could not be made is made again for 45 seconds, then in the background. Raises BrokerError only
         when the orders can't be read and none is known.
         """
         unread = await self._look()
-        wanted = [order for order in self._book if _wanted(order, conid, symbol, side)]
+        wanted = [order for order in self._book if _wanted(order, conid, symbol, side) and not keep(order)]
         if unread is not None and not wanted:
             raise unread
         outcomes = await self._ask_for(wanted, caller)

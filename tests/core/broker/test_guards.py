@@ -184,6 +184,50 @@ async def test_limits_are_tightened_and_judge_the_next_order(own_desk: Any) -> N
     assert (await own_desk.refused("tighten_limits", max_orders_per_minute="1.5")).code == "BAD_NUMBER"
 
 
+async def test_a_closing_that_is_refused_keeps_its_stop(own_desk: Any, until: Until) -> None:
+    """The limits judge nothing of a closing; a quote that is not there does."""
+    rows = [row for row in await own_desk.call("get_positions") if row.sec_type == "STK"]
+    kept, closed = rows[0], rows[1]
+    exits = []
+    async with saying_yes(own_desk):
+        for row in (kept, closed):
+            side, far = ("sell", row.market_price * 3) if row.qty > 0 else ("buy", row.market_price / 3)
+            exits.append(
+                await own_desk.call(
+                    "place_order",
+                    conid=row.conid,
+                    side=side,
+                    qty="1",
+                    order_type="limit",
+                    limit_price=str(round(far, 0)),
+                )
+            )
+    check = own_desk.broker.orders.closer.check
+
+    async def picky(proposal: Any, approval: str) -> None:
+        if proposal.legs[0].instrument.conid == kept.conid:
+            raise BrokerError("RISK_NO_QUOTE", "there is no fresh quote")
+        await check(proposal, approval)
+
+    own_desk.broker.orders.closer.check = picky
+    try:
+        async with saying_yes(own_desk):
+            found = await own_desk.call("close_all_positions", at_limit=True)
+    finally:
+        own_desk.broker.orders.closer.check = check
+    told = {one.conid: one for one in found.positions}
+    assert told[kept.conid].error == "RISK_NO_QUOTE"
+    assert told[closed.conid].order.order_type == "limit"
+    assert own_desk.state(exits[0].coid) is OrderState.WORKING
+    await until(lambda: own_desk.state(exits[1].coid) is OrderState.CANCELLED)
+    for one in found.positions:
+        if one.order is not None:
+            coid = one.order.coid
+            await until(lambda coid=coid: own_desk.state(coid) in {OrderState.FILLED, OrderState.WORKING}, 15)
+    await own_desk.call("cancel_order", coid=exits[0].coid)
+    await until(lambda: own_desk.state(exits[0].coid) is OrderState.CANCELLED)
+
+
 async def test_every_position_is_closed(own_desk: Any, until: Until) -> None:
     """The limits of the test before are tight: no size keeps anybody from closing."""
     async with saying_yes(own_desk):

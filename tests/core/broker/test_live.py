@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -94,6 +95,24 @@ async def test_groups_need_their_approval_too(live: Any, simulator: Any, until: 
     placed = await live.call("place_bracket_order", **bracket, approval=approval)
     assert await count(simulator) > before
     await live.call("cancel_order", group_id=placed.group_id)
+
+
+async def test_a_position_is_closed_at_a_limit_where_market_orders_are_not_allowed(live: Any, simulator: Any) -> None:
+    for item in LiveCheck:
+        await live.call("acknowledge_live", item=str(item), typed=item.word)
+    held = next(row for row in await live.call("get_positions") if row.symbol == "AAPL")
+    before = await count(simulator)
+    error = await live.refused("close_position", conid=held.conid)
+    assert (error.code, error.details["field"]) == ("LIVE_MARKET_ORDER", "limit_price")
+    assert "Set risk_policies.tight.allow_market = true" in error.user_action
+    everything = await live.refused("close_all_positions", confirm="CLOSE-ALL")
+    assert (everything.code, "at_limit=true" in everything.user_action) == ("LIVE_MARKET_ORDER", True)
+    assert await count(simulator) == before
+    far = str((held.market_price * Decimal("1.02")).quantize(Decimal("0.01")))  # IBKR asks about 3 %
+    close = {"conid": held.conid, "qty": "1", "limit_price": far}
+    order = await live.call("close_position", **close, approval=await approved(live, **close, kind="close"))
+    assert (order.order_type, order.state) == ("limit", OrderState.WORKING)
+    await live.call("cancel_order", coid=order.coid)
 
 
 async def test_a_gate_that_closes_refuses_new_orders_and_no_cancel(

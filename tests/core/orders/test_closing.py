@@ -80,11 +80,11 @@ class Scene:
 
     async def send(self, proposal: Proposal, caller: Caller, approval: str) -> Order:
         self.sent.append((proposal, approval))
-        return self.working("t9", Side.SELL)
+        return self.working("t9", Side.SELL, qty=proposal.legs[0].ticket.qty)
 
-    def working(self, key: str, side: Side, conid: int = 265598, symbol: str = "AAPL") -> Order:
+    def working(self, key: str, side: Side, conid: int = 265598, symbol: str = "AAPL", qty: D = D(1)) -> Order:
         order = Order(
-            key, "DU1", conid, symbol, symbol, side, "limit", D(1), OrderState.WORKING, coid=key, order_id="1" + key[1:]
+            key, "DU1", conid, symbol, symbol, side, "limit", qty, OrderState.WORKING, coid=key, order_id="1" + key[1:]
         )
         self.book.begin(order)
         return order
@@ -106,15 +106,55 @@ async def test_all_of_it_at_market_after_its_exits_are_gone(scene: Scene) -> Non
 
 
 async def test_a_fill_of_an_exit_meanwhile_lowers_what_is_closed(scene: Scene) -> None:
-    scene.working("t1", Side.SELL)
-
-    def filled(key: str) -> None:
-        scene.qty = D(-30)
-        scene.end(key, OrderState.FILLED)
-
-    scene.on_cancel = filled
-    await scene.closer.close(AAPL, CloseHow(), WHO)
+    scene.working("t1", Side.SELL, qty=D(130))
+    scene.on_cancel = lambda key: scene.end(key, OrderState.FILLED)
+    closing = asyncio.create_task(scene.closer.close(AAPL, CloseHow(), WHO))
+    await scene.clock.advance(3)
+    assert scene.sent == [], "IBKR's position does not count the fill yet"
+    scene.qty = D(-30)
+    await scene.clock.advance(1)
+    await closing
     assert [(p.legs[0].ticket.side, p.legs[0].ticket.qty) for p, _ in scene.sent] == [(Side.BUY, D(30))]
+
+
+async def test_a_position_that_never_counts_what_was_filled_is_not_closed(scene: Scene) -> None:
+    scene.working("t1", Side.SELL, qty=D(40))
+    scene.on_cancel = lambda key: scene.end(key, OrderState.FILLED)
+    closing = asyncio.create_task(scene.closer.close(AAPL, CloseHow(), WHO))
+    await scene.clock.advance(12)
+    with pytest.raises(BrokerError, match="-40 were traded") as caught:
+        await closing
+    assert (caught.value.code, scene.sent) == ("POSITION_CHANGED", [])
+
+
+@pytest.mark.parametrize("reads_late", [False, True])
+async def test_two_closings_that_race_are_one_after_the_other(scene: Scene, reads_late: bool) -> None:
+    """The second finds the first one's order: filled, so that nothing is left, or at work, and takes its place."""
+    racing = [asyncio.create_task(scene.closer.close(AAPL, CloseHow(), WHO)) for _ in range(2)]
+
+    async def send(proposal: Proposal, caller: Caller, approval: str) -> Order:
+        scene.sent.append((proposal, approval))
+        order = scene.working(f"t{8 + len(scene.sent)}", Side.SELL, qty=proposal.legs[0].ticket.qty)
+        scene.end(order.key, OrderState.FILLED)
+        if not reads_late:
+            scene.qty = D(0)
+        return order
+
+    scene.closer._send = send
+    await scene.clock.advance(5)
+    assert len(scene.sent) == 1
+    scene.qty = D(0)
+    await scene.clock.advance(2)
+    await racing[0]
+    with pytest.raises(BrokerError) as caught:
+        await racing[1]
+    assert (caught.value.code, len(scene.sent)) == ("NO_POSITION", 1)
+
+
+async def test_a_closing_takes_the_place_of_one_at_a_limit_that_works(scene: Scene) -> None:
+    await scene.closer.close(AAPL, CloseHow(limit_price=D(200)), WHO)
+    await scene.closer.reverse(AAPL, CloseHow(), WHO)
+    assert (scene.asked, [p.turns for p, _ in scene.sent]) == (["t9"], [False, True])
 
 
 async def test_what_would_be_refused_leaves_the_exits_where_they_are(scene: Scene) -> None:
@@ -158,7 +198,8 @@ async def test_turning_round_is_twice_what_is_held_and_no_closing(scene: Scene) 
     scene.qty = D(-7)
     await scene.closer.reverse(AAPL, CloseHow(), WHO)
     ((proposal, _),) = scene.sent
-    assert (proposal.closes, proposal.legs[0].ticket.side, proposal.legs[0].ticket.qty) == (False, Side.BUY, D(14))
+    assert (proposal.closes, proposal.turns) == (False, True)
+    assert (proposal.legs[0].ticket.side, proposal.legs[0].ticket.qty) == (Side.BUY, D(14))
 
 
 async def test_cancel_all_by_symbol_and_side_tells_each_outcome(scene: Scene) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal as D
 from typing import Any
 
+import msgspec
 import pytest
 
-from ibkr_tui.core.orders.exposure import Open, Sides, exposure
+from ibkr_tui.core.orders.exposure import Open, Sides, exposure, reducing
 from ibkr_tui.model.orders import Order, OrderState, Role, Side
 
 
@@ -53,3 +54,19 @@ def test_exits_placed_elsewhere_wait_for_their_parent() -> None:
 @pytest.mark.parametrize(("held", "worst"), [(0, 100), (50, 150), (-50, 80), (-500, 530), (-90, 120)])
 def test_the_worst_that_can_come_of_it(held: int, worst: int) -> None:
     assert Sides(D(100), D(30)).worst(D(held)) == D(worst)
+
+
+def order(side: Side, qty: int, **fields: Any) -> Order:
+    return msgspec.structs.replace(working(side, qty, **fields).order, qty=D(qty))
+
+
+def test_what_takes_from_a_position_counts_alternatives_once_and_what_waits_not_at_all() -> None:
+    exits = [order(Side.SELL, qty, group_id="g", role=role) for qty, role in ((60, Role.STOP), (40, Role.TARGET))]
+    plain = order(Side.SELL, 7)
+    entry = order(Side.BUY, 60, group_id="g", role=Role.ENTRY)
+    assert reducing([*exits, plain, order(Side.BUY, 9), order(Side.SELL, 5, conid=2)], 1, Side.SELL) == D(67)
+    assert reducing([entry, *exits, plain], 1, Side.SELL) == D(7)
+    half = msgspec.structs.replace(entry, filled=D(30))
+    assert reducing([half, *exits, plain], 1, Side.SELL) == D(67)
+    over = msgspec.structs.replace(plain, state=OrderState.CANCELLED)
+    assert reducing([over, msgspec.structs.replace(plain, state=OrderState.UNKNOWN)], 1, Side.SELL) == D(7)

@@ -222,3 +222,35 @@ async def test_an_examination_tells_every_refusal_and_still_has_the_numbers(buil
     assert again.judgement.value == D(100)
     with pytest.raises(BrokerError, match="more than zero"):
         await scene.gate.examine(proposal("0"))
+
+
+async def test_a_closing_counts_what_works_beside_it(build: Any) -> None:
+    """Another face's order may have come between the look at the position and the send."""
+    scene = await build()
+    scene.facts = msgspec.structs.replace(scene.facts, position=D(10), gross_value=D(1000))
+    closing, turn = proposal("10", None, Side.SELL, closes=True), proposal("20", None, Side.SELL, turns=True)
+    await scene.gate.judge(closing, WHO)
+    await scene.gate.judge(turn, WHO)
+    assert (await scene.refused(proposal("19", None, Side.SELL, turns=True))).code == "POSITION_CHANGED"
+    beside = Order("t1", ACCOUNT, AAPL.conid, "AAPL", "AAPL", Side.SELL, "limit", D(4), OrderState.SENDING, coid="t1")
+    scene.book.begin(beside)
+    for one in (closing, turn):
+        scene.facts = msgspec.structs.replace(scene.facts, unknown_same_side="")
+        problem = await scene.refused(one)
+        assert (problem.code, "beside 4" in problem.message) == ("POSITION_CHANGED", True)
+    await scene.gate.judge(proposal("6", None, Side.SELL, closes=True), WHO)
+    assert (await scene.gate.examine(closing)).refusals == (), "what works is cancelled first"
+
+
+async def test_a_market_order_on_live_is_told_what_to_set_and_which_limit_fills(build: Any, monkeypatch: Any) -> None:
+    scene = await build()
+    live = msgspec.structs.replace(scene.profile, kind="live", risk_policy="tight")
+    monkeypatch.setattr(scene.gate._live, "_profile", live)
+    monkeypatch.setattr(scene.gate._live, "check_orders", lambda: None)
+    scene.facts = msgspec.structs.replace(scene.facts, position=D(10), gross_value=D(1000))
+    problem = await scene.refused(proposal("10", None, Side.SELL, closes=True))
+    assert (problem.code, problem.details["field"], problem.details["marketable"]) == (
+        "LIVE_MARKET_ORDER", "limit_price", "99",
+    )  # fmt: skip
+    assert "Set risk_policies.tight.allow_market = true" in problem.user_action
+    assert "limit_price=99, the bid" in problem.user_action
