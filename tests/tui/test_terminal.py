@@ -1,4 +1,4 @@
-"""The terminal comes back: after a quit, a signal, a crash; and no app starts where it cannot draw."""
+"""The terminal comes back: after a quit, a signal, a crash; and no app starts where it cannot draw (P1-P8, P13)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,28 @@ class Launcher:
         await asyncio.get_running_loop().create_future()
     async def stop(self): ...
 
-def crash(desk):
+def crash(desk=None, *_):
     secret = "hunter2-in-a-local"
     raise ZeroDivisionError("hunter2-in-a-message")
+
+def timer(desk):
+    desk.set_timer(0.01, crash)
+
+def render(desk):
+    desk.status.rows = crash
+    desk.status.paint()
+
+def deep(desk):
+    deep(desk)
+
+def worker(desk):
+    async def fail():
+        crash()
+    desk.app.run_worker(fail(), name="work", exit_on_error=False)
+
+def busy(desk):
+    desk.set_interval(0.01, lambda: desk.refresh(layout=True))
+    (Path(sys.argv[2]) / "blocked").touch()
 
 def block(desk):
     (Path(sys.argv[2]) / "blocked").touch()
@@ -50,18 +69,18 @@ def flood(desk):
         writer.put("flood" * 4000)
 
 def stray(desk):
-    def fail():
-        secret = "hunter2-in-a-local"
-        raise ZeroDivisionError("hunter2-in-a-message")
     async def forgotten():
-        fail()
-    thread = threading.Thread(target=fail)
+        crash()
+    thread = threading.Thread(target=crash)
     thread.start()
     thread.join()
     task = asyncio.get_running_loop().create_task(forgotten())
     task.add_done_callback(lambda task: (Path(sys.argv[2]) / "blocked").touch())
 
-KINDS = {"crash": crash, "block": block, "flood": flood, "stray": stray}
+KINDS = {
+    "crash": crash, "timer": timer, "render": render, "deep": deep, "worker": worker, "busy": busy, "block": block,
+    "flood": flood, "stray": stray,
+}
 if sys.argv[1] in KINDS:
     DeskScreen.action_find = KINDS[sys.argv[1]]
 sys.exit(run_app(TradingApp(Launcher(), Path(sys.argv[2]))))
@@ -71,12 +90,12 @@ sys.exit(run_app(TradingApp(Launcher(), Path(sys.argv[2]))))
 class Terminal:
     """The app in a pseudo-terminal of its own."""
 
-    def __init__(self, kind: str, place: Path) -> None:
+    def __init__(self, kind: str, place: Path, **environ: str) -> None:
         script = place / "script.py"
         script.write_text(SCRIPT)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ |= {"TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+            os.environ |= {"TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).resolve().parents[2])} | environ
             for name in ("COLUMNS", "LINES"):  # they would stand for the terminal's size
                 os.environ.pop(name, None)
             os.execv(sys.executable, [sys.executable, str(script), kind, str(place)])  # noqa: S606
@@ -157,13 +176,14 @@ def test_q_ends_a_demo_with_zero(tmp_path: Path) -> None:
     terminal.assert_restored()
 
 
-def test_a_crash_names_frames_and_no_values(tmp_path: Path) -> None:
-    terminal = Terminal("crash", tmp_path)
+@pytest.mark.parametrize("kind", ["crash", "timer", "render", "deep"])
+def test_a_crash_names_frames_and_no_values(tmp_path: Path, kind: str) -> None:
+    terminal = Terminal(kind, tmp_path)
     terminal.read_until(b"waiting here")
     os.write(terminal.fd, b"/")
     assert terminal.ended() == 1
     terminal.assert_restored()
-    assert b"ZeroDivisionError" in terminal.output
+    assert (b"RecursionError" if kind == "deep" else b"ZeroDivisionError") in terminal.output
     said = terminal.output.replace(b"\r\n", b"")  # a long path is folded at the terminal's edge
     assert b"script.py:" in said
     assert b"hunter2" not in terminal.output
@@ -202,6 +222,40 @@ def test_a_terminal_that_is_closed_ends_it(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(status) == 129
 
 
+def test_a_terminal_that_goes_without_a_signal_ends_it_too(tmp_path: Path) -> None:
+    """As after `setsid` or `nohup`: nobody tells it, and it neither stays nor spins."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environ = {"TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    words = [sys.executable, "-c", SCRIPT, "plain", str(tmp_path)]
+    process = subprocess.Popen(
+        words, stdin=slave, stdout=slave, stderr=slave, env=os.environ | environ, start_new_session=True
+    )
+    os.close(slave)
+    seen = b""
+    while b"waiting here" not in seen:
+        assert select.select([master], [], [], 15)[0], seen[-500:]
+        seen += os.read(master, 65536)
+    os.close(master)
+    assert process.wait(10) == 129
+
+
+def test_a_terminal_that_stalled_is_painted_again(tmp_path: Path) -> None:
+    terminal = Terminal("busy", tmp_path)
+    terminal.read_until(b"waiting here")
+    os.write(terminal.fd, b"/")
+    terminal.wait_for((tmp_path / "blocked").exists, "it to paint without an end", reads=False)
+    stuck = -1
+    while (waiting := fcntl.ioctl(terminal.fd, termios.FIONREAD, bytes(4))) != stuck:
+        stuck = waiting
+        select.select([], [], [], 0.2)  # until no more goes into the terminal that nobody reads
+    terminal.output = b""
+    terminal.read_until(b"Watchlist")
+    os.write(terminal.fd, b"q")
+    assert terminal.ended() == 0
+    terminal.assert_restored()
+
+
 def test_it_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
     terminal = Terminal("plain", tmp_path)
     terminal.read_until(b"waiting here")
@@ -236,27 +290,44 @@ def test_a_storm_of_sizes_leaves_it_painting_at_the_last_one(tmp_path: Path) -> 
     terminal.assert_restored()
 
 
-def test_a_fault_in_a_thread_or_a_forgotten_task_does_not_end_it(tmp_path: Path) -> None:
-    terminal = Terminal("stray", tmp_path)
+@pytest.mark.parametrize("kind", ["stray", "worker"])
+def test_a_fault_beside_it_and_a_signal_without_a_meaning_do_not_end_it(tmp_path: Path, kind: str) -> None:
+    terminal = Terminal(kind, tmp_path)
     terminal.read_until(b"waiting here")
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(terminal.pid, number)
     os.write(terminal.fd, b"/")
-    terminal.wait_for((tmp_path / "blocked").exists, "both faults")
+    if kind == "stray":
+        terminal.wait_for((tmp_path / "blocked").exists, "both faults")
+    else:
+        terminal.read_until(b"ZeroDivisionError")
     os.write(terminal.fd, b"q")
     assert terminal.ended() == 0
     terminal.assert_restored()
     assert b"hunter2" not in terminal.output
 
 
-@pytest.mark.parametrize(("environment", "words"), [({}, "needs a terminal")], ids=["no terminal"])
-def test_without_a_terminal_it_says_so(tmp_path: Path, environment: dict[str, str], words: str) -> None:
+def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, "plain", str(tmp_path)],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])} | environment,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
     )  # fmt: skip
     assert done.returncode == 2
-    assert words in done.stderr
+    assert "needs a terminal" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [({"TERM": "dumb"}, b"Set TERM"), ({"PYTHONIOENCODING": "latin-1"}, b"encoding is iso8859-1. Set LANG")],
+    ids=["dumb", "not UTF-8"],
+)
+def test_a_terminal_that_cannot_draw_gets_a_sentence(tmp_path: Path, environ: dict[str, str], words: bytes) -> None:
+    terminal = Terminal("plain", tmp_path, **environ)
+    assert terminal.ended() == 2
+    assert words in terminal.output
+    assert b"?1049h" not in terminal.output, "nothing was drawn"
 
 
 def test_the_crash_report_keeps_values_out() -> None:
