@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyte
 import pytest
 
 from ibkr_tui.tui.crash import frames_only
@@ -131,6 +133,12 @@ class Terminal:
             assert time.monotonic() < end, what
             if select.select([self.fd] if reads else [], [], [], 0.01)[0]:
                 self._read()
+
+    def shown(self) -> str:
+        """The screen as a person sees it."""
+        screen = pyte.Screen(80, 24)
+        pyte.ByteStream(screen).feed(re.sub(rb"\x1b\[[<>]\d*u", b"", self.output))
+        return "\n".join(screen.display)
 
     def drain(self) -> None:
         """Read what is there."""
@@ -300,7 +308,7 @@ def test_a_fault_beside_it_and_a_signal_without_a_meaning_do_not_end_it(tmp_path
     if kind == "stray":
         terminal.wait_for((tmp_path / "blocked").exists, "both faults")
     else:
-        terminal.read_until(b"ZeroDivisionError")
+        terminal.wait_for(lambda: "work: ZeroDivisionError" in terminal.shown(), "the fault in words")
     os.write(terminal.fd, b"q")
     assert terminal.ended() == 0
     terminal.assert_restored()
