@@ -116,11 +116,6 @@ def _parts(words: Sequence[_Word], end: int) -> list[tuple[list[_Word], int]]:
 
 def _check_group(kind: GroupKind, orders: Sequence[SpokenOrder], joins: Sequence[_Word]) -> None:
     word = "or" if kind is GroupKind.OCO else "then"
-    for order, join in zip(orders[1:], joins, strict=True):
-        if order.symbol != orders[0].symbol:
-            raise LanguageError(
-                f"Both orders of “{word}” are on one instrument here: {orders[0].symbol}, not {order.symbol}.", join.at
-            )
     for order in orders:
         if order.bracket is not None:
             raise LanguageError(f"A bracket can't be part of “{word}”: leave out its stop or its target.", joins[0].at)

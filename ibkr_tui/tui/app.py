@@ -51,6 +51,7 @@ from ibkr_tui.tui.screens.ticket import TicketScreen
 from ibkr_tui.tui.screens.trade import TradeScreen
 from ibkr_tui.tui.settings import UiSettings
 from ibkr_tui.tui.subscriptions import Subscriptions
+from ibkr_tui.tui.trade.alarms import Alarms
 from ibkr_tui.tui.trade.doors import Doors
 from ibkr_tui.tui.trade.kill import Kill
 from ibkr_tui.tui.watchlist import Watchlists
@@ -106,6 +107,7 @@ class TradingApp(FramesOnly):
         self.keys = keys.keys
         self.doors = Doors(self, self.state)
         self.kill = Kill(self, self.state, self.doors)
+        self.alarms = Alarms(self, self.state, self.doors)
         self.desk = DeskScreen(self.state, self.subscriptions, self.keys)
         self.market = MarketScreen(self.state, self.subscriptions, self.keys)
         self.trade = TradeScreen(self.state, self.keys)
@@ -296,10 +298,13 @@ class TradingApp(FramesOnly):
         for other in self.pages:
             other.missed_link = other.missed_link or (changed.link and other is not page)
         page.frame(changed, flashes=not self._pace.is_slow)
-        self.subscriptions.look(page.looks_at(), page.looks_deep())
+        ticket = self.screen.panel.conids if isinstance(self.screen, TicketScreen) else set()
+        self.subscriptions.look(page.looks_at() | ticket, page.looks_deep())
         self._tell_alerts(changed.events)
         if "questions" in changed.keys or changed.link:
             self._look_for_questions()
+        self.alarms.hear(changed.events)
+        self.alarms.look()
         if now >= self._next_second:
             self._next_second = now + 1
             self.account.sample()

@@ -196,12 +196,14 @@ class DeskState:
         return [row for row in self.feed.orders.rows.values() if row.state is OrderState.UNKNOWN]
 
     def distance(self, order: Order) -> Decimal | None:
-        """How far the limit is from the price it needs, in percent of the market; None when the market is not live."""
+        """How far its stop, else its limit, is from the price it needs, in percent of the market; None when the market
+        is not live."""
         quote = self.quote(order.conid)
-        if order.limit_price is None or quote is None or self.status(quote) is not QuoteStatus.LIVE:
+        price = order.stop_price if order.stop_price is not None else order.limit_price
+        if price is None or quote is None or self.status(quote) is not QuoteStatus.LIVE:
             return None
         market = (quote.ask if order.side.sign > 0 else quote.bid) or quote.last
-        return (order.limit_price - market) / market * 100 if market else None
+        return (price - market) / market * 100 if market else None
 
     @property
     def zone(self) -> tzinfo | None:

@@ -14,16 +14,13 @@ from ibkr_tui.model.core_log import LogLevel, LogTail
 from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.live_gate import LiveGate
 from ibkr_tui.model.looks import Looks
-from ibkr_tui.model.numbers import plain
-from ibkr_tui.model.orders import Order, OrderPreview, OrderTicket
+from ibkr_tui.model.orders import Order
 from ibkr_tui.model.performance import Performance
 from ibkr_tui.model.portfolio import LedgerLine
 from ibkr_tui.model.quotes import Bar
 from ibkr_tui.tui.feed import Feed
 
 TAKE_OVER_WORD: Final = "TAKE-OVER"
-_PEOPLE_DEADLINE_S: Final = 600.0
-"""An order may wait for ten questions of 45 seconds each, and ten answers of the broker."""
 
 
 class LoginAccount(msgspec.Struct, frozen=True):
@@ -93,35 +90,6 @@ async def remove_alert(feed: Feed, alert_id: str) -> None:
 async def contract(feed: Feed, symbol: str, conid: int | None) -> Instrument:
     """The listing's name, currency and price increments."""
     return await feed.call("get_contract", _named(symbol, conid), result=Instrument, deadline=10)
-
-
-def ticket_arguments(ticket: OrderTicket) -> dict[str, object]:
-    """A ticket as arguments of preview_order and place_order; money as plain decimal text."""
-    arguments: dict[str, object] = {
-        "side": str(ticket.side),
-        "qty": plain(ticket.qty),
-        "order_type": str(ticket.order_type),
-        "tif": str(ticket.tif),
-        **_named(ticket.symbol, ticket.conid),
-    }
-    if ticket.limit_price is not None:
-        arguments["limit_price"] = plain(ticket.limit_price)
-    return arguments
-
-
-async def preview(feed: Feed, ticket: OrderTicket) -> OrderPreview:
-    """What the order would do; nothing is sent."""
-    return await feed.call("preview_order", ticket_arguments(ticket), result=OrderPreview, deadline=20)
-
-
-async def place(feed: Feed, ticket: OrderTicket) -> Order:
-    """Send the order. Waits for the broker's answer, a person's answers to its questions included."""
-    return await feed.call("place_order", ticket_arguments(ticket), result=Order, deadline=_PEOPLE_DEADLINE_S)
-
-
-async def cancel(feed: Feed, order: Order) -> None:
-    """Ask the broker to cancel."""
-    await feed.call("cancel_order", {"order_id": order.order_id or order.key}, deadline=20)
 
 
 async def resolve(feed: Feed, order: Order, verdict: str, *, confirm: str = "") -> None:

@@ -172,7 +172,6 @@ def test_alternatives_and_consequences() -> None:
         ("buy 1 AAPL or", "An order is missing", 13),
         ("buy 1 A then buy 1 A then buy 1 A", "not more", 21),
         ("buy 1 A or buy 1 A then buy 1 A", "can't stand in one line", 19),
-        ("buy 1 A or sell 1 MSFT", "on one instrument here", 8),
         ("buy 1 A stop 1 target 3 or sell 1 A", "can't be part of", 24),
         ("buy $100 A @ 1 then sell 1 A", "sized by a number", 15),
         ("buy 1 A " + "or buy 1 A " * 8, "at most 8 orders", 85),

@@ -301,6 +301,13 @@ class MarketScreen(MarketLists):
         self.ladder.centre()
         self.ladder.retitle()
 
+    def action_to_own(self) -> None:
+        """The ladder's cursor on the next own order."""
+        if self.ladder.to_own():
+            self.ladder.retitle()
+        else:
+            self.say(f"No order of yours works in {self.state.chosen.symbol}.")
+
     def action_coarser(self) -> None:
         self.ladder.regroup(1)
         self.ladder.retitle()

@@ -10,11 +10,14 @@ import msgspec
 from textual import events
 from textual.content import Content
 
-from ibkr_tui.model.increments import IncrementStep, increment_at
+from ibkr_tui.model.increments import increment_at
+from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.orders import Order, Role
+from ibkr_tui.model.quotes import QuoteStatus
+from ibkr_tui.model.sizing import money_between
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.desk_state import DeskState
+from ibkr_tui.tui.desk_state import WORDS, DeskState
 from ibkr_tui.tui.screens.choice import Answer, ChoiceScreen
 from ibkr_tui.tui.trade.writes import moved_field
 
@@ -35,11 +38,18 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class MoveScreen(ChoiceScreen):
-    """`moves` is what `move` was answered for. Any of ↑ ↓, with Shift or Alt held or not, goes on moving."""
+    """`moves` is what `move` was answered for; `entry` is that of the bracket they belong to.
 
-    def __init__(self, state: DeskState, orders: Sequence[Order], rules: Sequence[IncrementStep], steps: int) -> None:
+    Any of ↑ ↓, with Shift or Alt held or not, goes on moving.
+    """
+
+    def __init__(
+        self, state: DeskState, orders: Sequence[Order], instrument: Instrument, steps: int, entry: Order | None = None
+    ) -> None:
         self._state = state
-        self._rules = rules
+        self._rules = instrument.increments
+        self._multiplier = instrument.multiplier
+        self._entry = entry
         self.steps = steps
         self.orders = [order for order in orders if moved_field(order)]
         answers = [Answer(KEEP, "Leave it", "n"), Answer(MOVE, "Amend", "y", guarded=True)]
@@ -75,8 +85,39 @@ class MoveScreen(ChoiceScreen):
                     (away, "$muted"),
                 )
             )
-        step = f"{'+' if self.steps > 0 else figures.MINUS if self.steps < 0 else ''}{abs(self.steps)} ticks"
-        return [*lines, Content(""), Content.styled(f"{step}   ↑↓ one tick, Page ten", "$muted")]
+        sign = "+" if self.steps > 0 else figures.MINUS if self.steps < 0 else ""
+        step = f"{sign}{abs(self.steps)} tick{'' if abs(self.steps) == 1 else 's'}"
+        keys = Content.styled(f"{step}   ↑↓ one tick, Page ten", "$muted")
+        return [*lines, *self._risk(), self._quote(), Content(""), keys]
+
+    def _risk(self) -> list[Content]:
+        """What the stop loses from the entry, before and after, where the group is a bracket."""
+        entry, stop = self._entry, next((move for move in self.moves if move.order.role is Role.STOP), None)
+        if entry is None or stop is None:
+            return []
+        price = entry.avg_price or entry.limit_price
+        moved = next((move.price for move in self.moves if move.order.key == entry.key), price)
+        if price is None or moved is None:
+            return []
+        qty = stop.order.remaining * entry.side.sign
+        before = money_between(qty, price, stop.before, self._multiplier)
+        after = money_between(qty, moved, stop.price, self._multiplier)
+        return [
+            Content.assemble(
+                ("at stop ", "$muted"), f"{figures.signed(before, 0)} → ", (figures.signed(after, 0), "bold")
+            )
+        ]
+
+    def _quote(self) -> Content:
+        """The prices that the move should be weighed against, and how old they are."""
+        quote = self._state.quote(self.orders[0].conid)
+        if quote is None:
+            return Content.styled("No price of it here.", "$warn")
+        status = self._state.status(quote)
+        live = status is QuoteStatus.LIVE
+        age = f"{figures.age(self._state.age(quote))} old" if live else WORDS[status]
+        bid, ask = figures.number(quote.bid, quote.decimals), figures.number(quote.ask, quote.decimals)
+        return Content.assemble(("market  ", "$muted"), f"bid {bid}  ask {ask}  ", (age, "$muted" if live else "$warn"))
 
     def on_key(self, event: events.Key) -> None:
         plain = event.key.removeprefix("shift+").removeprefix("alt+")

@@ -44,7 +44,8 @@ class QuestionScreen(ChoiceScreen):
         words = f"Your quote: bid {bid}, ask {ask}, {figures.age(self._state.age(quote))} old"
         distance = self._state.distance(order)
         if distance is not None:
-            words += f" · the limit is {figures.percent(abs(distance)).lstrip('+')} "
+            what = "limit" if order.stop_price is None else "stop"
+            words += f" · the {what} is {figures.percent(abs(distance)).lstrip('+')} "
             words += f"{'above' if distance > 0 else 'below'} it"
         return Content.styled(words, "$muted")
 

@@ -74,7 +74,7 @@ class TradeScreen(OrderPage):
     def looks_at(self) -> set[int]:
         """The ticket's instrument, and those of the orders that still live."""
         seen = {order.conid for order in self.state.open_orders()}
-        return seen | ({self.ticket.form.conid} if self.ticket.form.conid else set())
+        return seen | self.ticket.conids
 
     # painting
 
@@ -89,8 +89,8 @@ class TradeScreen(OrderPage):
         if changed.link or changed.fills or "orders" in keys:
             self.blotter.rearrange()
             self.keys_bar.paint()
-        conid = str(self.ticket.form.conid)
-        if changed.link or conid in keys.get("quotes", ()) or "positions" in keys or "account" in keys:
+        priced = {str(conid) for conid in self.ticket.conids} & keys.get("quotes", set())
+        if changed.link or priced or "positions" in keys or "account" in keys:
             if not self.ticket.form.symbol:
                 self.follow()
             self.ticket.draw()
@@ -140,8 +140,8 @@ class TradeScreen(OrderPage):
 
     @on(TicketPanel.Left)
     def left(self) -> None:
-        """To the blotter; an amendment or an unknown outcome leaves an empty ticket behind."""
-        if self.ticket.form.amends or self.ticket.stage is Stage.UNKNOWN:
+        """To the blotter; an amendment, or what is with IBKR and must not go twice, leaves an empty ticket behind."""
+        if self.ticket.form.amends or self.ticket.stage.is_over:
             self.blotter.amending = ""
             self._put(self._empty())
             self.blotter.paint()
@@ -167,6 +167,8 @@ class TradeScreen(OrderPage):
             order = self.selected_order
             if order is None or not self.blotter.has_focus:
                 return False
+            if action.method == "fold":
+                return self.blotter.folds
             return action.method != "amend" or self._amendable(order)
         return super().applies(action)
 
@@ -241,10 +243,11 @@ def amending(order: Order) -> TicketForm:
     """A working order as a ticket that restates it."""
     prices = {
         name: plain(value)
-        for name in ("limit_price", "stop_price", "trail")
+        for name in ("limit_price", "stop_price", "trail", "limit_offset")
         if (value := getattr(order, name)) is not None
     }
     leg = LegForm(
-        order.side, OrderType(order.order_type), Tif(order.tif), qty=plain(order.qty), trail_by=order.trail_by
-    )
+        order.side, OrderType(order.order_type), Tif(order.tif), qty=plain(order.qty), trail_by=order.trail_by,
+        outside_rth=order.outside_rth,
+    )  # fmt: skip
     return TicketForm(order.symbol, order.conid, (msgspec.structs.replace(leg, **prices),), amends=order_name(order))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
@@ -13,10 +15,13 @@ from ibkr_tui.model.orders import Order, OrderState, Role, Side
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
 from ibkr_tui.tui.feed import LinkState
-from ibkr_tui.tui.trade.groups import GROUP, Group, Line, arrange
+from ibkr_tui.tui.trade.groups import Group, Line, arrange
 from ibkr_tui.tui.widgets.board import Board
 from ibkr_tui.tui.widgets.order_board import MARKS, price_words
 from ibkr_tui.tui.widgets.spans import Row
+
+_WIDE: Final = 100
+_CHILDREN: Final = {Role.STOP, Role.TARGET, Role.CHILD}
 
 
 class Blotter(Board):
@@ -27,6 +32,7 @@ class Blotter(Board):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._lines: dict[str, Line] = {}
+        self._longest = 0
         self.unfolded: set[str] = set()
         self.amending = ""
 
@@ -37,6 +43,7 @@ class Blotter(Board):
         state = self.state
         lines = arrange(state.orders(), state.feed.orders.rows.values(), state.feed.fills, self.unfolded)
         self._lines = {line.key: line for line in lines}
+        self._longest = max((cell_len(_name(line)) for line in lines if line.fill is None), default=0)
         self.show([line.key for line in lines])
         self.paint()
         self.retitle()
@@ -62,15 +69,20 @@ class Blotter(Board):
         line = self.line
         return line.group if line is not None else None
 
-    def fold(self) -> bool:
-        """Show or hide what hangs on the row under the cursor; False when nothing does."""
+    @property
+    def folds(self) -> bool:
+        """Whether something hangs on the row under the cursor."""
         line = self.line
         if line is None or line.fill is not None:
             return False
-        key = line.key
-        if key not in self.unfolded and not key.startswith(GROUP) and (line.order is None or line.order.filled <= 0):
+        return line.key in self.unfolded or line.order is None or line.order.filled > 0
+
+    def fold(self) -> bool:
+        """Show or hide what hangs on the row under the cursor; False when nothing does."""
+        line = self.line
+        if line is None or not self.folds:
             return False
-        self.unfolded ^= {key}
+        self.unfolded ^= {line.key}
         self.rearrange()
         return True
 
@@ -90,49 +102,55 @@ class Blotter(Board):
         if line.fill is not None:
             return self._fill(line, width)
         if line.order is None and line.group is not None:
-            return self._group(line.group, key in self.unfolded, width)
+            return self._group(line, line.group, key in self.unfolded, width)
         order = self.state.feed.orders.rows.get(key, line.order)
         return self._order(order, line, width) if order is not None else []
 
     def _order(self, order: Order, line: Line, width: int) -> Row:
         palette = self.palette
-        branch = ("└ " if line.is_last else "├ ") if line.depth else ""
+        branch = ("└ " if line.is_last else "├ ") if line.depth else "  "
         dim = order.state.is_done or not self.state.feed.is_live
         plain = palette.muted if dim else palette.text
         mark = "✎" if order.key == self.amending else MARKS[order.state]
-        role = f"{order.role} " if order.role not in {Role.SINGLE, Role.LEG} else ""
-        head: Row = [
-            Segment(branch, palette.stale),
-            Segment(f"{mark} ", self._ink(order.state)),
-            Segment(role, palette.muted),
-            Segment(
-                figures.left(str(order.side).upper(), 5), palette.muted if dim else palette.side(order.side is Side.BUY)
-            ),
-            Segment(figures.quantity(order.qty) + " ", plain),
-            Segment(clean(order.description or order.symbol, limit=24) + "  ", plain),
-            Segment(price_words(order, self._places(order)) + " ", plain),
+        head = self._head(branch, mark, order, line, dim=dim, width=width)
+        room = head_width(width) - sum(segment.cell_length for segment in head) - 4
+        head += [
+            Segment(price_words(order, self._places(order), room) + " ", plain),
             Segment(order.tif.upper(), palette.muted),
         ]
-        return self._with_tail(head, self._state_words(order), self._ink(order.state), order, width)
+        return self._with_tail(head, self._state_words(order, line.group), self._ink(order.state), order, width)
 
-    def _group(self, group: Group, unfolded: bool, width: int) -> Row:
+    def _group(self, line: Line, group: Group, unfolded: bool, width: int) -> Row:
         palette, lead = self.palette, group.lead
         state, word = group.state
         dim = group.is_done or not self.state.feed.is_live
         plain = palette.muted if dim else palette.text
-        head: Row = [
-            Segment("− " if unfolded else "+ ", palette.accent),
-            Segment(f"{MARKS[state]} ", self._ink(state)),
-            Segment(
-                figures.left(str(lead.side).upper(), 5), palette.muted if dim else palette.side(lead.side is Side.BUY)
-            ),
-            Segment(f"{figures.quantity(lead.qty)} {clean(lead.description or lead.symbol, limit=24)} ", plain),
-            Segment("" if width < 100 and group.kind == "bracket" else f"{group.kind} ", palette.muted),
-            Segment(group_prices(group, self._places(lead)), plain),
-        ]
-        if group.ratio is not None and width >= 100:
+        head = self._head("− " if unfolded else "+ ", MARKS[state], lead, line, dim=dim, width=width)
+        wide = width >= _WIDE
+        if wide or group.kind != "bracket":
+            head.append(Segment(f"{group.kind} ", palette.muted))
+        head.append(Segment(group_prices(group, self._places(lead), wide=wide), plain))
+        if group.ratio is not None and wide:
             head.append(Segment(f" R {figures.number(group.ratio, 1)}", palette.muted))
         return self._with_tail(head, word, self._ink(state), lead, width)
+
+    def _head(self, branch: str, mark: str, order: Order, line: Line, *, dim: bool, width: int) -> Row:
+        """Branch, state's mark, side, quantity and name, in columns."""
+        palette = self.palette
+        state = line.group.state[0] if line.order is None and line.group is not None else order.state
+        wide = width >= _WIDE
+        name = _name(line)
+        role = bool(line.depth) and name == str(order.role)
+        side = palette.muted if dim else palette.side(order.side is Side.BUY)
+        plain = palette.muted if dim else palette.text
+        amount = figures.quantity(order.qty)
+        return [
+            Segment(branch, palette.accent if line.order is None else palette.stale),
+            Segment(f"{mark} ", self._ink(state)),
+            Segment(figures.left(str(order.side).upper(), 5), side),
+            Segment(" " * ((7 if wide else 4) - len(amount)) + amount + " ", plain),
+            Segment(figures.left(name, min(self._longest, 26 if wide else 14)) + " ", palette.muted if role else plain),
+        ]
 
     def _with_tail(self, head: Row, word: str, ink: Style, order: Order, width: int) -> Row:
         """State, what is filled, and how long it has been so, in columns at the right."""
@@ -140,13 +158,13 @@ class Blotter(Board):
         since = order.since or order.placed_at
         passed = (self.state.clock.now() - since).total_seconds() if since is not None else None
         filled = f"{figures.quantity(order.filled)}/{figures.quantity(order.qty)}" if order.filled > 0 else ""
-        room, counts = (16, 7) if width < 100 else (32, 11)
+        room, counts = _tail_rooms(width)
         tail: Row = [
             Segment(" " + figures.left(word, room) + " ", ink),
             Segment(figures.right(filled, counts), palette.muted),
             Segment(figures.right(figures.span(passed) if passed is not None else "", 6), palette.muted),
         ]
-        return [*fitted_row(head, width - room - counts - 8), *tail]
+        return [*fitted_row(head, head_width(width)), *tail]
 
     def _fill(self, line: Line, width: int) -> Row:
         fill, palette = line.fill, self.palette
@@ -160,7 +178,7 @@ class Blotter(Board):
             Segment(figures.left(text, width - 2 - 2 * line.depth), palette.muted),
         ]
 
-    def _state_words(self, order: Order) -> str:
+    def _state_words(self, order: Order, group: Group | None) -> str:
         """The state in words, and what matters most in it."""
         state = order.state
         if state is OrderState.UNKNOWN:
@@ -171,8 +189,8 @@ class Blotter(Board):
             return f"rejected: {clean(order.text, limit=80)}"
         if state in {OrderState.WORKING, OrderState.CANCELLING}:
             away = self.state.distance(order)
-            held = order.role in {Role.STOP, Role.TARGET, Role.CHILD} and bool(order.parent_id)
-            word = "held" if held and order.broker_status in {"PreSubmitted", "Inactive", ""} else str(state)
+            waits = group is not None and order.role in _CHILDREN and group.lead.state is not OrderState.FILLED
+            word = "held" if waits and state is OrderState.WORKING else str(state)
             return f"{word} {figures.percent(away)}" if away is not None else word
         return str(state)
 
@@ -207,14 +225,36 @@ class Blotter(Board):
         self.entitle(Content.assemble(*parts))
 
 
-def group_prices(group: Group, places: int) -> str:
-    """`188.00 tgt 195.00 stp 185.00`, or the alternatives' prices."""
+def _tail_rooms(width: int) -> tuple[int, int]:
+    """Cells for the state, and for what is filled."""
+    return (32, 11) if width >= _WIDE else (15, 7)
+
+
+def head_width(width: int) -> int:
+    """What is left of a row for all that stands before its state."""
+    return width - sum(_tail_rooms(width)) - 8
+
+
+def _name(line: Line) -> str:
+    """The instrument; of a leg beneath its group its part, unless it is an alternative or another instrument."""
+    order = line.order or (line.group.lead if line.group is not None else None)
+    if order is None:
+        return ""
+    group = line.group
+    if line.depth and group is not None and order.role is not Role.LEG and order.conid == group.lead.conid:
+        return str(order.role)
+    return clean(order.description or order.symbol, limit=26)
+
+
+def group_prices(group: Group, places: int, *, wide: bool = True) -> str:
+    """`188.00 tgt 195.00 stp 185.00`, or the alternatives' prices; closer together where it is narrow."""
 
     def price(order: Order) -> str:
         value: Decimal | None = order.stop_price if order.role is Role.STOP else order.limit_price or order.stop_price
         return figures.number(value, places) if value is not None else "MKT"
 
-    short = {Role.STOP: "stp ", Role.TARGET: "tgt ", Role.CHILD: "then "}
+    gap = " " if wide else ""
+    short = {Role.STOP: "stp" + gap, Role.TARGET: "tgt" + gap, Role.CHILD: "then "}
     return " ".join(short.get(order.role, "") + price(order) for order in group.orders)
 
 

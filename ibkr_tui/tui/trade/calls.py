@@ -22,7 +22,10 @@ class _Approved(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of a draft: the state that matters most, the words for it, the blotter's row that shows it."""
+    """What became of a draft: the state that matters most, the words for it, the blotter's row that shows it.
+
+    A rejected one with a row is a group of which the rest works.
+    """
 
     state: OrderState
     words: str = ""
@@ -69,7 +72,8 @@ def sent(draft: Draft, answer: Any) -> Sent:
         if legs:
             names = ", ".join(_leg(leg.role) for leg in legs)
             text = next((clean(leg.text, limit=400) for leg in legs if leg.text), "")
-            return Sent(state, f"{names}: {text}" if text else f"{names} {state}")
+            row = GROUP + group.group_id if len(legs) < len(group.orders) else ""
+            return Sent(state, f"{names}: {text}" if text else f"{names} {state}", row)
     return Sent(OrderState.WORKING, row=GROUP + group.group_id)
 
 

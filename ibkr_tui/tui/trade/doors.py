@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
-from ibkr_tui.model.orders import Order, OrderState, Side
+from ibkr_tui.model.orders import Order, OrderState, Role, Side
 from ibkr_tui.model.portfolio import Position
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests
@@ -93,7 +93,7 @@ class Doors:
         elif given == ON_SIGHT or (given == KEEP and order.state is OrderState.UNKNOWN):
             self._write("resolve", requests.resolve(self._state.feed, order, given))
         elif given == CANCEL:
-            self._cancel([order])
+            self.cancel_now(order)
 
     def _declared(self, typed: str | None, order: Order) -> None:
         if typed == DONE:
@@ -117,18 +117,22 @@ class Doors:
         elif not order.state.is_done:
             self._app.push_screen(
                 cancel_screen(order, self.places(order.conid)),
-                lambda given: self._cancel([order]) if given == CANCEL else None,
+                lambda given: self.cancel_now(order) if given == CANCEL else None,
             )
 
     def _cancel_some(self, given: str | None, order: Order, group: Group) -> None:
         if given == closing.ONE:
-            self._cancel([order])
+            self.cancel_now(order)
         elif given == closing.CANCEL:
-            # The entry first: a child cancelled before it would leave an entry without its guard.
-            self._cancel([leg for leg in group.orders if not leg.state.is_done])
+            self.cancel_group_now(group)
 
-    def _cancel(self, orders: Sequence[Order]) -> None:
-        self._write("cancel", writes.cancel(self._state.feed, orders), refused="Not cancelled")
+    def cancel_group_now(self, group: Group) -> None:
+        """Ask the broker to cancel a whole group; a person has been asked already."""
+        self._write("cancel", writes.cancel_group(self._state.feed, group.id), refused="Not cancelled")
+
+    def cancel_now(self, order: Order) -> None:
+        """Ask the broker to cancel an order; a person has been asked already."""
+        self._write("cancel", writes.cancel(self._state.feed, order), refused="Not cancelled")
 
     def cancel_all(self) -> None:
         """Cancel every working order, after a typed word."""
@@ -186,20 +190,23 @@ class Doors:
         """Move an order's price by steps of its increment, or its whole bracket; a question shows old and new."""
         group = self.group_of(order)
         legs = list(group.orders) if whole and group is not None else [order]
-        legs = [leg for leg in legs if leg.state is OrderState.WORKING and moved_field(leg)]
+        legs = [
+            leg for leg in legs if leg.conid == order.conid and leg.state is OrderState.WORKING and moved_field(leg)
+        ]
         if not legs:
             self._app.tell("Only a working order with a price can be moved.", Severity.WARNING)
             return
-        self._app.run_worker(self._move(legs, steps), name="move", group="move", exit_on_error=False)
+        entry = group.leg(Role.ENTRY) if group is not None else None
+        self._app.run_worker(self._move(legs, steps, entry), name="move", group="move", exit_on_error=False)
 
-    async def _move(self, legs: Sequence[Order], steps: int) -> None:
+    async def _move(self, legs: Sequence[Order], steps: int, entry: Order | None) -> None:
         """The increments are the core's; without them nothing can be moved by one."""
         try:
             instrument = await requests.contract(self._state.feed, legs[0].symbol, legs[0].conid)
         except BrokerError as error:
             self._app.tell(f"Not moved: {clean(str(error), limit=300)}", Severity.ERROR)
             return
-        screen = MoveScreen(self._state, legs, instrument.increments, steps)
+        screen = MoveScreen(self._state, legs, instrument, steps, entry)
         self._app.push_screen(screen, lambda given: self._moved(given, screen))
 
     def _moved(self, given: str | None, screen: MoveScreen) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from ibkr_tui.model.groups import BracketPrices, GroupKind
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import OrderTicket, OrderType, TrailBy
+from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
 
 SHORT: Final = {
@@ -119,4 +120,6 @@ def draft_line(draft: Draft, name: str) -> str:
     if draft.bracket is not None:
         return f"{first} · stop {draft.bracket.stop_loss:,f} · target {draft.bracket.take_profit:,f}"
     join = {GroupKind.OCO: " or ", GroupKind.OTO: " then "}.get(draft.kind, " ")
-    return join.join([first, *(order_line(ticket, name) for ticket in draft.tickets[1:])])
+    conid = draft.tickets[0].conid
+    rest = (order_line(leg, name if leg.conid == conid else clean(leg.symbol, limit=30)) for leg in draft.tickets[1:])
+    return join.join([first, *rest])

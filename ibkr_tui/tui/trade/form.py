@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 
 class LegForm(msgspec.Struct, frozen=True):
-    """The fields of one order."""
+    """The fields of one order. `symbol` and `conid` are its own instrument; without a symbol it is the ticket's."""
 
     side: Side
     order_type: OrderType = OrderType.LIMIT
@@ -62,6 +62,8 @@ class LegForm(msgspec.Struct, frozen=True):
     trail_by: TrailBy = TrailBy.AMOUNT
     limit_offset: str = ""
     outside_rth: bool = False
+    symbol: str = ""
+    conid: int | None = None
 
     @property
     def opposite(self) -> Side:
@@ -91,6 +93,16 @@ class TicketForm(msgspec.Struct, frozen=True):
     def leg(self) -> LegForm:
         """The leg that is being filled in."""
         return self.legs[self.at]
+
+    def listing(self, at: int) -> tuple[str, int | None]:
+        """Symbol and conid of a leg's instrument."""
+        leg = self.legs[at]
+        return (leg.symbol, leg.conid) if leg.symbol else (self.symbol, self.conid)
+
+    @property
+    def conid_here(self) -> int | None:
+        """The instrument of the leg that is being filled in."""
+        return self.listing(self.at)[1]
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -135,6 +147,21 @@ class TicketForm(msgspec.Struct, frozen=True):
         if mode is not GroupKind.BRACKET and size_by is SizeBy.RISK:
             size_by = SizeBy.QTY
         return msgspec.structs.replace(self, mode=mode, legs=legs, at=min(self.at, len(legs) - 1), size_by=size_by)
+
+    def with_instrument(self, symbol: str, conid: int | None) -> TicketForm:
+        """Another instrument for the leg that is being filled in, without the prices of the old one; the others stay
+        with theirs."""
+        legs = []
+        for at, leg in enumerate(self.legs):
+            if at == self.at:
+                kept = LegForm(leg.side, leg.order_type, leg.tif, leg.qty, outside_rth=leg.outside_rth)
+                legs.append(kept if at == 0 else msgspec.structs.replace(kept, symbol=symbol, conid=conid))
+            else:
+                own, own_conid = self.listing(at)
+                legs.append(leg if at == 0 else msgspec.structs.replace(leg, symbol=own, conid=own_conid))
+        if self.at == 0:
+            return msgspec.structs.replace(self, legs=tuple(legs), symbol=symbol, conid=conid)
+        return msgspec.structs.replace(self, legs=tuple(legs))
 
     def of_kind(self, sec_type: str) -> TicketForm:
         """With the fields that instruments of this kind need."""
@@ -188,8 +215,13 @@ class TicketForm(msgspec.Struct, frozen=True):
         """Without the leg that is being filled in; two always stay."""
         if self.mode is not GroupKind.OCO or len(self.legs) <= 2:
             return self
-        legs = (*self.legs[: self.at], *self.legs[self.at + 1 :])
-        return msgspec.structs.replace(self, legs=legs, at=min(self.at, len(legs) - 1))
+        listings = [self.listing(at) for at in range(len(self.legs)) if at != self.at]
+        symbol, conid = listings[0]
+        legs = tuple(
+            msgspec.structs.replace(leg, symbol="" if own == listings[0] else own[0], conid=own[1])
+            for leg, own in zip((*self.legs[: self.at], *self.legs[self.at + 1 :]), listings, strict=True)
+        )
+        return msgspec.structs.replace(self, legs=legs, at=min(self.at, len(legs) - 1), symbol=symbol, conid=conid)
 
 
 def fresh_form(symbol: str, conid: int | None, side: Side, **leg: object) -> TicketForm:
@@ -200,7 +232,7 @@ def fresh_form(symbol: str, conid: int | None, side: Side, **leg: object) -> Tic
 def _alternative(leg: LegForm) -> LegForm:
     """A limit's alternative is a stop, anything else's a limit: the usual pair around a position."""
     kind = OrderType.STOP if leg.order_type is OrderType.LIMIT else OrderType.LIMIT
-    return LegForm(leg.side, kind, leg.tif, leg.qty, outside_rth=leg.outside_rth)
+    return LegForm(leg.side, kind, leg.tif, leg.qty, outside_rth=leg.outside_rth, symbol=leg.symbol, conid=leg.conid)
 
 
 def _consequence(leg: LegForm) -> LegForm:

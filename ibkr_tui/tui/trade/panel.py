@@ -5,8 +5,10 @@ A refusal stays in it, beside the field it is about. It stands in a page or in a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Final, cast
 
+import msgspec
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -29,6 +31,7 @@ from ibkr_tui.tui.trade.sheet import Stage, TicketSheet
 
 _PREVIEW_LIVES_S: Final = 30.0
 _FIELD_OF: Final = {"entry_price": "limit_price"}
+_PARTIAL: Final = {"IBKR_GROUP_PARTIAL", "IBKR_OTO_PARTIAL_FAILURE"}
 
 UNKNOWN_SENTENCE: Final = (
     "No answer came. IBKR may or may not have this order.",
@@ -103,28 +106,42 @@ class TicketPanel(TicketSheet):
         if self.form.amends:
             self.answer = [Content.styled("✗ A line makes a new order; leave the amendment first (Esc).", "$danger")]
             self.draw()
-        elif sentence.orders[0].symbol != self.form.symbol.upper():
-            self.find_instrument(sentence)
+        elif {order.symbol for order in sentence.orders} != {self.form.symbol.upper()}:
+            self.find_instruments(sentence)
         else:
-            self._take_sentence(sentence)
+            self._take_sentence(sentence, {})
 
-    def _take_sentence(self, sentence: Sentence) -> None:
-        self.form = said.to_form(sentence, self.form)
+    def _take_sentence(self, sentence: Sentence, found: Mapping[str, int]) -> None:
+        """`found` are the conids of what the sentence names beside the ticket's instrument."""
+        form = said.to_form(sentence, self.form)
+        legs = tuple(msgspec.structs.replace(leg, conid=found[leg.symbol]) if leg.symbol else leg for leg in form.legs)
+        self.form = msgspec.structs.replace(form, legs=legs)
         self.load()
         self.action_preview()
 
     @work(exclusive=True, group="instrument", name="instrument", exit_on_error=False)
-    async def find_instrument(self, sentence: Sentence) -> None:
-        """The listing that a line names, when it is not the one on the ticket."""
-        symbol = sentence.orders[0].symbol
+    async def find_instruments(self, sentence: Sentence) -> None:
+        """The listings that a line names, as far as they are not the one on the ticket."""
+        symbols = dict.fromkeys(order.symbol for order in sentence.orders)
+        found: dict[str, int] = {}
         try:
-            found = await requests.contract(self.state.feed, symbol, None)
+            for symbol in symbols:
+                if symbol != self.form.symbol.upper() or self.form.conid is None:
+                    instrument = await requests.contract(self.state.feed, symbol, None)
+                    self.known[instrument.conid] = instrument
+                    found[symbol] = instrument.conid
         except BrokerError as error:
             self._refused(error)
             return
-        self.instrument, self.shown = found, clean(found.description or symbol, limit=30)
-        self.form = fresh_form(symbol, found.conid, sentence.orders[0].side).of_kind(found.sec_type)
-        self._take_sentence(sentence)
+        first = sentence.orders[0]
+        if first.symbol in found:
+            if self.form.conid is not None:
+                found.setdefault(self.form.symbol.upper(), self.form.conid)
+            self.form = fresh_form(first.symbol, found[first.symbol], first.side)
+            lead = self.known[found[first.symbol]]
+            self.shown = clean(lead.description or first.symbol, limit=30)
+            self.form = self.form.of_kind(lead.sec_type)
+        self._take_sentence(sentence, found)
 
     def action_preview(self) -> None:
         """Ask what the order would do."""
@@ -142,8 +159,7 @@ class TicketPanel(TicketSheet):
         """Say every problem beside its field, and go to the first one."""
         at, field = min(problems, key=lambda place: (place[0] != self.form.at, place[0]))
         if at != self.form.at:
-            while self.form.at != at:
-                self.form = self.form.with_next_leg()
+            self.form = msgspec.structs.replace(self.form, at=at)
             self.load()
         self.told = dict(problems)
         if field in self.form.fields:
@@ -209,11 +225,15 @@ class TicketPanel(TicketSheet):
         except BrokerError as error:
             if error.code == "IBKR_ORDER_UNKNOWN" or error.details.get("outcome") == "unknown":
                 self._unknown()
+            elif error.code in _PARTIAL and error.details.get("cancel") != OrderState.CANCELLED:
+                self._partial(error.message, error.code)
             else:
                 self._refused(error)
             return
         if sent.state is OrderState.UNKNOWN:
             self._unknown()
+        elif sent.state is OrderState.REJECTED and sent.row:
+            self._partial(sent.words, "IBKR_GROUP_PARTIAL")
         elif sent.state is OrderState.REJECTED:
             self._refused(BrokerError("IBKR_ORDER_REJECTED", sent.words or "IBKR rejected the order"))
         else:
@@ -225,6 +245,15 @@ class TicketPanel(TicketSheet):
         self.answer = [Content.styled(f"? UNKNOWN. {first}", "bold $danger"), Content(second)]
         self.draw()
 
+    def _partial(self, why: str, code: str) -> None:
+        """A part of it works: sending it again would send that part twice."""
+        self.stage = Stage.PARTIAL
+        self.answer = [
+            Content.styled(f"✗ {clean(why, limit=400)} ({code})", "$danger"),
+            Content.styled("The rest of it is at IBKR. Cancel it, or place what is missing by itself.", "$warn"),
+        ]
+        self.draw()
+
     def _refused(self, error: BrokerError) -> None:
         """Nothing was sent, or the broker said no: the values stay, with the reason."""
         self.edit()
@@ -232,8 +261,28 @@ class TicketPanel(TicketSheet):
             Content.styled(f"✗ {clean(error.message, limit=600)} ({error.code})", "$danger"),
             Content.styled(clean(error.user_action, limit=300), "$muted"),
         ]
-        fields = error.details.get("fields")
-        if isinstance(fields, dict):
-            found = {_FIELD_OF.get(str(name), str(name)): clean(str(text)) for name, text in fields.items()}
-            self.told = {(self.form.at, name): text for name, text in found.items()}
+        self.told = told(error, self.form.at)
+        at = min((leg for leg, _ in self.told), default=self.form.at)
+        if at != self.form.at and at < len(self.form.legs):
+            self.form = msgspec.structs.replace(self.form, at=at)
+            self.load()
         self.draw()
+
+
+def told(error: BrokerError, at: int) -> dict[tuple[int, str], str]:
+    """What the core says of a leg's field, by the leg's number; without a number it is about the leg `at`."""
+    fields = error.details.get("fields")
+    field = error.details.get("field")
+    if not isinstance(fields, dict):
+        fields = {field: error.message} if isinstance(field, str) else {}
+    return {_place(str(name), at): clean(str(text)) for name, text in fields.items()}
+
+
+def _place(name: str, at: int) -> tuple[int, str]:
+    """Leg and field of `legs.1.stop_price`, `child.qty`, `entry_price`."""
+    whose, _, field = name.rpartition(".")
+    leg = {"": at, "trigger": 0, "child": 1}.get(whose)
+    if leg is None:
+        number = whose.removeprefix("legs.")
+        leg = int(number) if number.isascii() and number.isdigit() else at
+    return leg, _FIELD_OF.get(field, field)

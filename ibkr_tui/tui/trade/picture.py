@@ -14,6 +14,7 @@ from ibkr_tui.model.instruments import Instrument
 from ibkr_tui.model.orders import Side
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.sizing import money_between, reward_ratio
+from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
 from ibkr_tui.tui.trade.draft import SHORT
 from ibkr_tui.tui.trade.form import LegForm, TicketForm
@@ -173,7 +174,8 @@ def _leg_words(leg: LegForm) -> str:
         "trail": f"TRAIL {told(leg.trail)}{'%' if leg.trail_by.value == 'percent' else ''}",
         "trail_limit": f"TRAIL {told(leg.trail)} ±{told(leg.limit_offset)}",
     }.get(leg.order_type.value, SHORT[leg.order_type])
-    return f"{told(leg.qty)} {words} {leg.tif.upper()}"
+    name = f" {clean(leg.symbol, limit=12)}" if leg.symbol else ""
+    return f"{told(leg.qty)}{name} {words} {leg.tif.upper()}"
 
 
 def bracket_levels(

@@ -56,7 +56,7 @@ def _leverage(preview: OrderPreview) -> Content:
     return Content.assemble(
         f"{figures.number(before)} → ",
         (figures.number(after), "bold $warn" if near else "bold"),
-        (f" / {figures.number(preview.leverage_cap, 1)}", "$muted"),
+        (f" / {figures.number(preview.leverage_cap, 1)} with what works", "$muted"),
     )
 
 

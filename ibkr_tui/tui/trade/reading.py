@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 import msgspec
 
@@ -42,13 +44,26 @@ class Reading(msgspec.Struct, frozen=True):
         return {field: words for (at, field), words in self.problems.items() if at == leg}
 
 
-def read_form(form: TicketForm, instrument: Instrument | None, quote: Quote | None = None) -> Reading:
-    """What the form asks for."""
+class Listed(msgspec.Struct, frozen=True):
+    """What is known of a leg's own instrument."""
+
+    instrument: Instrument | None
+    quote: Quote | None
+
+
+def read_form(
+    form: TicketForm,
+    instrument: Instrument | None,
+    quote: Quote | None = None,
+    others: Mapping[int, Listed] = MappingProxyType({}),
+) -> Reading:
+    """What the form asks for. `others` are the instruments, by conid, of legs that have their own."""
     problems: dict[tuple[int, str], str] = {}
     bracket = _bracket(form, instrument, quote, problems) if form.mode is GroupKind.BRACKET else None
     tickets: list[OrderTicket] = []
     for at, leg in enumerate(form.legs):
-        ticket = _ticket(form, at, leg, (instrument, quote, bracket), problems)
+        own = others.get(leg.conid or 0, Listed(None, None)) if leg.symbol else Listed(instrument, quote)
+        ticket = _ticket(form, at, leg, (own.instrument, own.quote, bracket), problems)
         if ticket is not None:
             tickets.append(ticket)
     qty = tickets[0].qty if tickets else None
@@ -86,10 +101,12 @@ def _ticket(
         for field in PRICES[leg.order_type]
         if getattr(leg, field) or field not in optional
     }
+    symbol, conid = form.listing(at)
+    future = form.is_future and not leg.symbol  # of a leg's own future the core says who entered it
     base = OrderTicket(
-        side=leg.side, qty=qty if qty is not None else Decimal(1), symbol=form.symbol, conid=form.conid,
+        side=leg.side, qty=qty if qty is not None else Decimal(1), symbol=symbol, conid=conid,
         order_type=leg.order_type, tif=leg.tif, outside_rth=leg.outside_rth, trail_by=leg.trail_by,
-        manual_indicator=True if form.is_future else None, ext_operator=form.ext_operator.strip(),
+        manual_indicator=True if future else None, ext_operator=form.ext_operator.strip() if future else "",
     )  # fmt: skip
     ticket = msgspec.structs.replace(base, **prices)
     for problem in ticket_problems(ticket, known[0]):

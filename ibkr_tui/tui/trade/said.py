@@ -17,12 +17,14 @@ from ibkr_tui.tui.trade.form import LegForm, TicketForm
 
 
 def to_form(sentence: Sentence, form: TicketForm) -> TicketForm:
-    """The form with what was said in its fields; its instrument stays."""
+    """The form with what was said in its fields; its instrument stays. A leg on another one has its symbol, and no
+    conid yet."""
     first = sentence.orders[0]
+    symbol = form.symbol.upper()
     bracket = first.bracket
     return msgspec.structs.replace(
         form,
-        legs=tuple(_leg(order) for order in sentence.orders),
+        legs=tuple(_leg(order, "" if order.symbol == symbol else order.symbol) for order in sentence.orders),
         mode=sentence.kind,
         at=0,
         size_by=first.size_by,
@@ -32,11 +34,11 @@ def to_form(sentence: Sentence, form: TicketForm) -> TicketForm:
     )
 
 
-def _leg(order: SpokenOrder) -> LegForm:
+def _leg(order: SpokenOrder, symbol: str) -> LegForm:
     return LegForm(
         side=order.side, order_type=order.order_type, tif=order.tif, qty=plain(order.amount),
         limit_price=_text(order.limit_price), stop_price=_text(order.stop_price), trail=_text(order.trail),
-        trail_by=order.trail_by, limit_offset=_text(order.limit_offset), outside_rth=order.outside_rth,
+        trail_by=order.trail_by, limit_offset=_text(order.limit_offset), outside_rth=order.outside_rth, symbol=symbol,
     )  # fmt: skip
 
 
@@ -44,11 +46,11 @@ def _text(value: Decimal | None) -> str:
     return plain(value) if value is not None else ""
 
 
-def from_draft(draft: Draft, symbol: str) -> Sentence:
+def from_draft(draft: Draft) -> Sentence:
     """What a person could have said to get this draft."""
     orders = tuple(
         SpokenOrder(
-            side=ticket.side, amount=ticket.qty, symbol=symbol.upper(), order_type=ticket.order_type,
+            side=ticket.side, amount=ticket.qty, symbol=ticket.symbol.upper(), order_type=ticket.order_type,
             limit_price=ticket.limit_price, stop_price=ticket.stop_price, trail=ticket.trail,
             trail_by=ticket.trail_by, limit_offset=ticket.limit_offset, tif=ticket.tif,
             outside_rth=ticket.outside_rth, bracket=draft.bracket,

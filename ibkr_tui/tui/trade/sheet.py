@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, cast
 
+import msgspec
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,22 +16,22 @@ from textual.widgets import Input, Static
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import GroupKind
 from ibkr_tui.model.increments import increment_at, round_price
-from ibkr_tui.model.instruments import Instrument
+from ibkr_tui.model.instruments import Instrument, Listing
 from ibkr_tui.model.numbers import parse_entry, plain
 from ibkr_tui.model.order_language import LanguageError, read, write
 from ibkr_tui.model.orders import Side
+from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.screens.choice import GuardedApp
+from ibkr_tui.tui.screens.search import SearchScreen
 from ibkr_tui.tui.trade import said, words
 from ibkr_tui.tui.trade.draft import Draft, draft_line
 from ibkr_tui.tui.trade.form import FIELDS, TicketForm, first_price
 from ibkr_tui.tui.trade.picture import TicketPicture
-from ibkr_tui.tui.trade.reading import Reading, read_form
+from ibkr_tui.tui.trade.reading import Listed, Reading, read_form
 
-_PREVIEW_LIVES_S: Final = 30.0
 _NUDGED: Final = {"limit_price", "stop_price", "stop_loss", "take_profit"}
-_FIELD_OF: Final = {"entry_price": "limit_price"}
 
 
 class Stage(StrEnum):
@@ -41,6 +42,12 @@ class Stage(StrEnum):
     PREVIEWED = "previewed"
     SENDING = "sending"
     UNKNOWN = "unknown"
+    PARTIAL = "partial"
+
+    @property
+    def is_over(self) -> bool:
+        """What it asked for is with the broker, or may be: these values must not be sent again from here."""
+        return self in {Stage.UNKNOWN, Stage.PARTIAL}
 
 
 class TicketSheet(Vertical, can_focus=True):
@@ -54,10 +61,26 @@ class TicketSheet(Vertical, can_focus=True):
         self.form = form
         self.stage = Stage.EDITING
         self.draft: Draft | None = None
-        self.instrument: Instrument | None = None
-        self._waits_for_price = False
+        self.known: dict[int, Instrument] = {}
+        self._follows_price = False
         self.answer: list[Content] = []
         self.told: dict[tuple[int, str], str] = {}
+
+    @property
+    def instrument(self) -> Instrument | None:
+        """The ticket's instrument, once the core has told of it."""
+        return self.known.get(self.form.conid or 0)
+
+    @property
+    def instrument_here(self) -> Instrument | None:
+        """That of the leg that is being filled in."""
+        return self.known.get(self.form.conid_here or 0)
+
+    @property
+    def conids(self) -> set[int]:
+        """Every instrument on the ticket."""
+        conids = (self.form.listing(at)[1] for at in range(len(self.form.legs)))
+        return {conid for conid in conids if conid is not None}
 
     # what stands on the screen
 
@@ -86,50 +109,63 @@ class TicketSheet(Vertical, can_focus=True):
     def on_mount(self) -> None:
         self._fill_first_price()
         self.call_after_refresh(self.load)
-        if self.form.conid is not None:
-            self.learn_instrument()
+        self.learn()
 
     def begin(self, form: TicketForm, *, name_shown: str) -> None:
         """Another ticket in the place of this one."""
-        another = form.conid != self.form.conid
         self.form, self.shown, self.account = form, name_shown, self.state.account_id
-        self.instrument = None if another else self.instrument
         self._fill_first_price()
         self.edit(focus=False)
         for line in self.query("#line").results(Input):
             line.clear()
         self.load()
-        if form.conid is not None and another:
-            self.learn_instrument()
+        self.learn()
+
+    def learn(self) -> None:
+        """Names and price increments of what stands on the ticket; without them the core still checks the prices."""
+        self._of_kind()
+        if self.conids - self.known.keys():
+            self.learn_instruments()
 
     @work(exclusive=True, group="instrument", name="instrument", exit_on_error=False)
-    async def learn_instrument(self) -> None:
-        """Name and price increments; without them the core still checks the price."""
-        try:
-            self.instrument = await requests.contract(self.state.feed, self.form.symbol, self.form.conid)
-        except BrokerError:
-            return
-        self.form = self.form.of_kind(self.instrument.sec_type)
-        self.draw()
+    async def learn_instruments(self) -> None:
+        """Ask the core for each that is not known."""
+        for symbol, conid in [self.form.listing(at) for at in range(len(self.form.legs))]:
+            if conid is None or conid in self.known:
+                continue
+            try:
+                self.known[conid] = await requests.contract(self.state.feed, symbol, conid)
+            except BrokerError:
+                continue
+            self._of_kind()
+            self.draw()
+
+    def _of_kind(self) -> None:
+        if self.instrument is not None:
+            self.form = self.form.of_kind(self.instrument.sec_type)
 
     def _fill_first_price(self) -> None:
-        if not self.form.leg.limit_price and not self.form.amends:
-            quote = self.state.quote(self.form.conid)
-            self.form = self.form.with_leg(limit_price=first_price(quote, self.form.leg.side))
-            self._waits_for_price = not self.form.leg.limit_price
+        self._follows_price = not self.form.leg.limit_price and not self.form.amends
+        if self._follows_price:
+            self._take_price()
+
+    def _take_price(self) -> None:
+        quote = self.state.quote(self.form.conid_here)
+        self.form = self.form.with_leg(limit_price=first_price(quote, self.form.leg.side))
 
     def price_came(self) -> None:
-        """The first price is there only now: it fills the limit, unless a person has been in that field."""
-        if not self._is_up:
+        """A limit that nobody wrote follows the market while nobody is in the ticket; an empty one is filled anyhow."""
+        if not self._is_up or not self._follows_price or self.stage is not Stage.EDITING:
             return
         at = self.screen.focused
-        if self._waits_for_price and self.stage is Stage.EDITING and (at is None or at.id != "limit_price"):
-            self._fill_first_price()
-            if not self._waits_for_price:
-                self.load()
+        empty = not self.form.leg.limit_price and (at is None or at.id != "limit_price")
+        if empty or not (self.form.is_touched or self.has_focus_within):
+            self._take_price()
+            self.load()
 
     def focus_first(self) -> None:
         """Where filling in begins."""
+        self.price_came()
         self.query_one("#qty", Input).focus()
 
     def focus_line(self) -> None:
@@ -153,10 +189,12 @@ class TicketSheet(Vertical, can_focus=True):
         buys = form.leg.side is Side.BUY
         self.set_class(buys, "buy")
         self.set_class(not buys, "sell")
-        self.border_title = words.title(state, form, self.shown, self.instrument, self.account)
+        shown = clean(form.leg.symbol, limit=30) or self.shown
+        self.border_title = words.title(state, form, shown, self.instrument_here, self.account)
         self.border_subtitle = words.prices(state, form)
         self.query_one("#choices", Static).update(words.choices(form))
         self._draw_fields(reading)
+        self.query_one("#body").set_class(form.mode in {GroupKind.OCO, GroupKind.OTO}, "legs")
         self.query_one("#picture", TicketPicture).show(form, reading, self.instrument)
         answer = self.query_one("#answer", Static)
         answer.display = bool(self.answer)
@@ -164,7 +202,9 @@ class TicketSheet(Vertical, can_focus=True):
         self.query_one("#hint", Static).update(self._hint())
 
     def reading(self) -> Reading:
-        return read_form(self.form, self.instrument, self.state.quote(self.form.conid))
+        quote = self.state.quote
+        others = {conid: Listed(self.known.get(conid), quote(conid)) for conid in self.conids}
+        return read_form(self.form, self.instrument, quote(self.form.conid), others)
 
     def _draw_fields(self, reading: Reading) -> None:
         found = reading.of(self.form.at)
@@ -182,11 +222,11 @@ class TicketSheet(Vertical, can_focus=True):
             self.query_one(f"#{name}-note", Static).update(note)
         self.query_one("#body").set_class(troubled, "troubled")
         line = self.query_one("#line", Input)
-        line.placeholder = self._line(reading)
+        line.placeholder = "" if self.form.amends else self._line(reading)
 
     def _note(self, field: str, reading: Reading) -> Content:
         if field == "qty":
-            return words.worth(self.form, reading, self.state, self.instrument)
+            return words.worth(self.form, reading, self.state, self.instrument_here)
         if field == "ext_operator":
             return Content.styled("by whom (CME rule 576)", "$stale")
         return words.distance(self.form, field, self._number(field), self.state)
@@ -199,9 +239,9 @@ class TicketSheet(Vertical, can_focus=True):
 
     def _line(self, reading: Reading) -> str:
         """What could have been typed instead of the fields."""
-        if reading.draft is None or self.form.amends:
+        if reading.draft is None:
             return "buy 100 AAPL @ 188 stop 185 target 195"
-        return write(said.from_draft(reading.draft, self.form.symbol))
+        return write(said.from_draft(reading.draft))
 
     def _hint(self) -> Content:
         line = self.query_one("#line", Input)
@@ -210,19 +250,20 @@ class TicketSheet(Vertical, can_focus=True):
                 return Content.assemble(("= ", "$accent"), said.meaning(read(line.value)))
             except LanguageError as error:
                 return Content.styled(f"✗ {error}", "$danger")
-        legs = "  F9 leg  ^n add  ^r remove" if self.form.mode is GroupKind.OCO else ""
-        legs = "  F9 trigger or child" if self.form.mode is GroupKind.OTO else legs
+        legs = "  F9 leg  F10 its symbol  ^n add  ^r remove" if self.form.mode is GroupKind.OCO else ""
+        legs = "  F9 trigger or child  F10 its symbol" if self.form.mode is GroupKind.OTO else legs
         hints = {
             Stage.EDITING: f"Enter preview  ↑↓ tick  ^l line  Esc leave{legs}",
             Stage.ASKING: "Asking for a preview…",
             Stage.SENDING: "Sending… it is sent once; a question of IBKR's opens here.",
             Stage.UNKNOWN: "Esc close",
+            Stage.PARTIAL: "Esc close; the orders that work stand among the day's orders",
         }
         if self.stage is not Stage.PREVIEWED or self.draft is None:
             return Content.styled(hints.get(self.stage, ""), "$muted")
         sends = " amends  " if self.draft.amends else " sends  "
         return Content.assemble(
-            ("^s", "bold $accent"), " or ", ("y", "bold $accent"), sends,
+            ("^s", "bold $accent"), "/", ("y", "bold $accent"), sends,
             (draft_line(self.draft, self.shown), "bold"), ("  Esc edit", "$muted"),
         )  # fmt: skip
 
@@ -233,7 +274,7 @@ class TicketSheet(Vertical, can_focus=True):
         """A change makes any preview void."""
         name = message.input.id or ""
         if name in FIELDS:
-            self._waits_for_price = self._waits_for_price and name != "limit_price"
+            self._follows_price = self._follows_price and name != "limit_price"
             self.form = self.form.with_value(name, message.value)
             self.told.clear()
             if self.stage is Stage.PREVIEWED:
@@ -251,7 +292,7 @@ class TicketSheet(Vertical, can_focus=True):
             self._nudge(str(field), 1 if event.key == "up" else -1)
 
     def _nudge(self, field: str, steps: int) -> None:
-        quote = self.state.quote(self.form.conid)
+        quote = self.state.quote(self.form.conid_here)
         try:
             price = parse_entry(self.form.value(field))
         except BrokerError:
@@ -259,9 +300,9 @@ class TicketSheet(Vertical, can_focus=True):
             if last is None or self.form.value(field).strip():
                 return
             price, steps = last, 0
-        if self.instrument is None:
+        if self.instrument_here is None:
             return
-        rules = self.instrument.increments
+        rules = self.instrument_here.increments
         moved = round_price(rules, price) + steps * increment_at(rules, price)
         if moved > 0:
             self.query_one(f"#{field}", Input).value = plain(moved)
@@ -312,8 +353,26 @@ class TicketSheet(Vertical, can_focus=True):
         """The trailing distance in money or per cent."""
         self._choose(self.form.with_other_trail())
 
+    def action_instrument(self) -> None:
+        """Another instrument: in a group for the leg that is being filled in, else for the ticket."""
+        if self.stage in {Stage.EDITING, Stage.PREVIEWED} and not self.form.amends:
+            self.app.push_screen(SearchScreen(self.state.feed), self._found)
+
+    def _found(self, listing: Listing | tuple[str, ...] | None) -> None:
+        if not isinstance(listing, Listing) or self.stage not in {Stage.EDITING, Stage.PREVIEWED}:
+            return
+        symbol = clean(listing.symbol, limit=20)
+        if self.form.at == 0:
+            self.shown = symbol
+        form = self.form.with_instrument(symbol, listing.conid)
+        self._choose(msgspec.structs.replace(form, stop_loss="", take_profit=""))
+        self._fill_first_price()
+        self.load()
+        self.learn()
+
     def action_next_leg(self) -> None:
         """The next leg of a group."""
+        self._follows_price = False
         self._choose(self.form.with_next_leg())
 
     def action_add_leg(self) -> None:
@@ -328,7 +387,7 @@ class TicketSheet(Vertical, can_focus=True):
         """Buy or sell; an untouched price follows to the other side of the market."""
         if self.form.amends:
             return
-        quote = self.state.quote(self.form.conid)
+        quote = self.state.quote(self.form.conid_here)
         untouched = self.form.leg.limit_price == first_price(quote, self.form.leg.side)
         form = self.form.with_other_side()
         if untouched:

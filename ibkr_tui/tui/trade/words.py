@@ -52,8 +52,8 @@ def label(form: TicketForm, field: str) -> str:
 
 
 def title(state: DeskState, form: TicketForm, shown: str, instrument: Instrument | None, account: str) -> Content:
-    """`BUY · AAPL Apple Inc · hold +100 @ 180.10 · DU1234567`."""
-    position = state.position_of(form.conid)
+    """`BUY · AAPL Apple Inc · hold +100 @ 180.10 · DU1234567`: of the leg that is being filled in."""
+    position = state.position_of(form.conid_here)
     held = "nothing held" if state.feed.positions.is_read else "holding not read yet"
     if position is not None and position.qty:
         held = f"hold {figures.signed_quantity(position.qty)} @ {figures.number(position.avg_price)}"
@@ -69,7 +69,7 @@ def prices(state: DeskState, form: TicketForm) -> Content:
     power: list[str | tuple[str, str]] = []
     if account is not None:
         power = [("buying power ", "$muted"), f"{figures.number(account.buying_power, 0)}  "]
-    quote = state.quote(form.conid)
+    quote = state.quote(form.conid_here)
     status = state.status(quote)
     if quote is None or quote.last is None:
         return Content.assemble(*power, ("no price yet", "$warn"))
@@ -98,7 +98,7 @@ def choices(form: TicketForm) -> Content:
 
 def worth(form: TicketForm, reading: Reading, state: DeskState, instrument: Instrument | None) -> Content:
     """Beside a good quantity: how many, what they are worth, what the stop would lose."""
-    quote = state.quote(form.conid)
+    quote = state.quote(form.conid_here)
     price = reference_price(form.leg, quote)
     qty = reading.draft.tickets[form.at].qty if reading.draft is not None else reading.qty if form.at == 0 else None
     if price is None or qty is None:
@@ -124,7 +124,7 @@ def distance(form: TicketForm, field: str, price: Decimal | None, state: DeskSta
     """Beside a price: how far it is from the market, or from the entry."""
     if field == "trail":
         return Content.styled("per cent F8" if form.leg.trail_by is TrailBy.PERCENT else "a unit F8", "$stale")
-    quote = state.quote(form.conid)
+    quote = state.quote(form.conid_here)
     market = reference_price(form.leg, quote) if field in {"stop_loss", "take_profit"} else None
     if field in {"limit_price", "stop_price"} and quote is not None and state.status(quote) is QuoteStatus.LIVE:
         market = (quote.ask if form.leg.side is Side.BUY else quote.bid) or quote.last

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview
 from ibkr_tui.model.portfolio import Position
@@ -24,16 +22,14 @@ def order_name(order: Order) -> str:
     return order.order_id or order.key
 
 
-async def cancel(feed: Feed, orders: Sequence[Order]) -> None:
-    """Ask the broker to cancel each; the first refusal is raised when all were asked."""
-    refusal: BrokerError | None = None
-    for order in orders:
-        try:
-            await feed.call("cancel_order", {"order_id": order_name(order)}, deadline=20)
-        except BrokerError as error:
-            refusal = refusal or error
-    if refusal is not None:
-        raise refusal
+async def cancel(feed: Feed, order: Order) -> Any:
+    """Ask the broker to cancel an order."""
+    return await feed.call("cancel_order", {"order_id": order_name(order)}, deadline=20)
+
+
+async def cancel_group(feed: Feed, group_id: str) -> Any:
+    """Ask for every order of a group to be cancelled: the core knows in which sequence, and which are not seen yet."""
+    return await feed.call("cancel_order", {"group_id": group_id}, deadline=60)
 
 
 async def cancel_all(feed: Feed) -> Any:

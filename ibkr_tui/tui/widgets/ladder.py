@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -19,7 +20,7 @@ from ibkr_tui.model.orders import Order, Side
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.market.ladder import Rung, above, below, mark_of, prices, rungs, top_for
+from ibkr_tui.tui.market.ladder import Rung, above, below, mark_of, order_price, prices, rungs, top_for
 from ibkr_tui.tui.widgets.inside_panel import bar
 from ibkr_tui.tui.widgets.painted import Painted
 from ibkr_tui.tui.widgets.spans import Row
@@ -50,6 +51,7 @@ class Ladder(Painted, can_focus=True):
         self._top: Decimal | None = None
         self._conid: int | None = None
         self._shown: list[Rung] = []
+        self._order: tuple[str, Decimal] | None = None
 
     # what it shows
 
@@ -114,6 +116,37 @@ class Ladder(Painted, can_focus=True):
         if self.price is None:
             self._stand(round_price(self.steps, centre))
 
+    def _go_with_order(self, orders: Sequence[Order]) -> None:
+        """The own order under the cursor has another price: the cursor goes with it."""
+        if self._order is None:
+            return
+        key, before = self._order
+        now = next((order_price(order) for order in orders if order.key == key), None)
+        if now is not None and now != before:
+            self._bring(now)
+
+    def to_own(self) -> bool:
+        """To the next own order down, from the last one to the first; False when there is none."""
+        orders = [order for order in self.state.open_orders() if order.conid == self.state.chosen.conid]
+        found = sorted({price for order in orders if (price := order_price(order)) is not None}, reverse=True)
+        if not found:
+            return False
+        at = self.price
+        self._bring(next((price for price in found if at is not None and price < at), found[0]))
+        self._strips.clear()
+        self.paint()
+        self.refresh()
+        return True
+
+    def _bring(self, price: Decimal) -> None:
+        """Stand on the row of `price`, in view; the rows then no longer move by themselves."""
+        shown = prices(self._top, self.count, self.steps, self.group) if self._top is not None else []
+        if not shown or not shown[-1] <= price <= shown[0]:
+            self.follows = False
+            self._top = top_for(price, self.count, self.steps, self.group)
+            shown = prices(self._top, self.count, self.steps, self.group)
+        self._stand(min(shown, key=lambda row: abs(row - price)))
+
     def _centre(self) -> Decimal | None:
         book = self.book
         if book is not None and book.bids and book.asks:
@@ -169,6 +202,7 @@ class Ladder(Painted, can_focus=True):
 
     def _stand(self, price: Decimal) -> None:
         if price != self.price:
+            self._order = None
             self.price = price
             self.post_message(self.Moved(self))
 
@@ -182,10 +216,14 @@ class Ladder(Painted, can_focus=True):
             words = self._nothing()
             return [[Segment(" " + figures.left(words, width - 1), palette.muted)]] if words else []
         orders = [order for order in state.open_orders() if order.conid == self._conid]
+        self._go_with_order(orders)
         shown = prices(self._top, self.count, self.steps, self.group)
         if self.price is not None and self.price not in shown:
             self._stand(min(shown, key=lambda row: abs(row - (self.price or row))))
         self._shown = rungs(shown, self.book, orders, self.steps)
+        own = self.rung.orders if self.rung is not None else ()
+        price = order_price(own[-1]) if own else None
+        self._order = (own[-1].key, price) if price is not None else None
         most = max((rung.cum for rung in self._shown if rung.cum is not None), default=Decimal(0))
         at = _rooms(width, max(len(self._price_text(price)) for price in shown))
         quote = state.quote(self._conid)

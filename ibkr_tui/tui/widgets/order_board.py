@@ -36,8 +36,8 @@ _SHORT = {
 }
 
 
-def price_words(order: Order, decimals: int = 2, width: int = 16) -> str:
-    """`LMT 188.00`, `STP 185.00` or `MKT`; a type of the broker's that is none of ours keeps its own name."""
+def price_words(order: Order, decimals: int = 2, width: int = 24) -> str:
+    """`LMT 188.00`, `STP 185.00 LMT 184.50` where both fit, or `MKT`; a type that is none of ours keeps its name."""
     if order.order_type == OrderType.MARKET:
         return "MKT"
     kind = next((word for known, word in _SHORT.items() if order.order_type == known), order.order_type.upper()[:6])
@@ -45,6 +45,10 @@ def price_words(order: Order, decimals: int = 2, width: int = 16) -> str:
         unit = "%" if order.trail_by is TrailBy.PERCENT else ""
         return f"{kind} {figures.quantity(order.trail)}{unit}"
     price = order.stop_price if order.stop_price is not None else order.limit_price
+    if order.order_type == OrderType.STOP_LIMIT and order.stop_price is not None and order.limit_price is not None:
+        both = f"STP {figures.number(order.stop_price, decimals)} LMT {figures.number(order.limit_price, decimals)}"
+        if len(both) <= width:
+            return both
     return kind if price is None else f"{kind} {figures.fitted(price, decimals, width)}"
 
 

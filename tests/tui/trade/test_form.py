@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import BracketPrices, GroupKind
-from ibkr_tui.model.order_language import read
+from ibkr_tui.model.increments import IncrementStep
+from ibkr_tui.model.order_language import read, write
 from ibkr_tui.model.orders import OrderType, Side, TrailBy
 from ibkr_tui.model.sizing import SizeBy
 from ibkr_tui.tui.trade.draft import draft_line
 from ibkr_tui.tui.trade.form import MODES, MOST_LEGS, TYPES, LegForm, TicketForm, first_price, fresh_form
-from ibkr_tui.tui.trade.reading import read_form
+from ibkr_tui.tui.trade.panel import told
+from ibkr_tui.tui.trade.reading import Listed, read_form
 from ibkr_tui.tui.trade.said import from_draft, meaning, to_form
 
 D = Decimal
@@ -209,7 +212,7 @@ def test_a_line_and_the_fields_say_the_same(line: str, scene: Any) -> None:
     sentence = read(line)
     reading = read_form(to_form(sentence, ticket()), scene.instrument(), scene.quote("AAPL"))
     assert reading.draft is not None
-    assert from_draft(reading.draft, "AAPL") == sentence
+    assert from_draft(reading.draft) == sentence
 
 
 def test_a_line_is_told_in_words() -> None:
@@ -233,3 +236,37 @@ def test_the_modes_go_round() -> None:
 
 def test_the_first_price_of_no_price_is_empty(scene: Any) -> None:
     assert first_price(scene.quote("AAPL", bid=None, last=None), Side.BUY) == ""
+
+
+def test_what_the_core_refuses_of_a_leg_stands_beside_that_legs_field() -> None:
+    def of(**fields: str) -> dict[tuple[int, str], str]:
+        return told(BrokerError("BAD_TICKET", "no", details={"fields": fields}), 0)
+
+    assert of(**{"legs.2.stop_price": "Off."}) == {(2, "stop_price"): "Off."}
+    assert of(**{"trigger.qty": "A.", "child.limit_price": "B."}) == {(0, "qty"): "A.", (1, "limit_price"): "B."}
+    assert of(entry_price="C.") == {(0, "limit_price"): "C."}
+    collar = BrokerError("RISK_PRICE_COLLAR", "too far", details={"field": "limit_price"})
+    assert told(collar, 1) == {(1, "limit_price"): "too far"}
+
+
+def test_a_leg_may_have_its_own_instrument_and_its_own_increments(scene: Any) -> None:
+    apple = scene.instrument()
+    form = ticket().with_mode(GroupKind.OTO).with_next_leg().with_instrument("MSFT", 272093)
+    form = form.with_leg(qty="10", limit_price="402.07")
+    nickels = scene.instrument(conid=272093, increments=(IncrementStep(D(0), D("0.05")),))
+    reading = read_form(form, apple, None, {272093: Listed(nickels, None)})
+    assert reading.problems.keys() == {(1, "limit_price")}
+    draft = read_form(form.with_leg(limit_price="402.10"), apple, None, {272093: Listed(nickels, None)}).draft
+    assert draft is not None
+    assert [(t.symbol, t.conid) for t in draft.tickets] == [("AAPL", 265598), ("MSFT", 272093)]
+    assert draft_line(draft, "AAPL").endswith("then SELL 10 MSFT LMT 402.10 DAY")
+    assert write(from_draft(draft)) == "buy 100 AAPL @ 188 then sell 10 MSFT @ 402.1"
+
+
+def test_another_instrument_on_one_leg_leaves_the_others_where_they_are() -> None:
+    form = ticket().with_mode(GroupKind.OCO).with_instrument("MSFT", 272093)
+    assert [form.listing(at) for at in (0, 1)] == [("MSFT", 272093), ("AAPL", 265598)]
+    assert form.legs[0].limit_price == ""
+    without = form.with_leg_added().with_next_leg().with_leg_removed()
+    assert [without.listing(at) for at in (0, 1)] == [("AAPL", 265598), ("AAPL", 265598)]
+    assert without.symbol == "AAPL"

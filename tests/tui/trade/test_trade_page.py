@@ -337,3 +337,32 @@ async def test_letters_in_a_field_are_text_and_outside_they_are_keys(drive: Any,
         await desk.press("escape", "s")
         assert ticket.form.leg.side is Side.SELL
         assert desk.app.focused.id == "qty"
+
+
+async def test_the_child_of_an_oto_may_be_another_instrument(drive: Any, core: Any, scene: Any) -> None:
+    async with drive() as desk:
+        ticket = await trade(desk, core)
+        msft = scene.instrument(conid=272093, symbol="MSFT", description="MSFT", name="Microsoft")
+        desk.feed.answers["get_contract"] = lambda a: msft
+        await write(desk, "qty", "100")
+        await desk.press("f5", "f5", "f5", "f9", "f10")
+        desk.app.screen.dismiss(Listing(272093, "MSFT", "MICROSOFT", "STK", "NASDAQ", "USD", True, True))
+        await desk.until(lambda: ticket.instrument_here == msft, "the child's instrument")
+        assert "SELL · MSFT Microsoft" in desk.text
+        await write(desk, "limit_price", "402.10")
+        assert "2 SELL 100 MSFT LMT 402.10" in desk.text
+        await send(desk, ticket)
+        arguments = await sent(desk, "place_oto_order")
+        assert (arguments["trigger"]["conid"], arguments["child"]["conid"]) == (265598, 272093)
+
+
+async def test_a_line_may_name_two_instruments(drive: Any, core: Any, scene: Any) -> None:
+    async with drive() as desk:
+        ticket = await trade(desk, core)
+        msft = scene.instrument(conid=272093, symbol="MSFT", description="MSFT", name="Microsoft")
+        desk.feed.answers["get_contract"] = lambda a: msft
+        await desk.press("ctrl+l")
+        await desk.pilot.press(*"buy 10 MSFT @ 402 then sell 20 AAPL @ 195")
+        await send(desk, ticket)
+        arguments = await sent(desk, "place_oto_order")
+        assert (arguments["trigger"]["conid"], arguments["child"]["conid"]) == (272093, 265598)
