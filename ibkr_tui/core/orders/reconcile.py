@@ -26,6 +26,8 @@ WHILE_OPEN: Final = 6.0
 AGAIN: Final = 5.5
 DAYS: Final = 7
 MISSED_LISTS: Final = 3
+MOST_ORDERS: Final = 1000
+"""A list of so many was cut (reference 4.3): nobody has looked for what may be the one too many."""
 SHARED_FOR: Final = 5.0
 """Seconds in which one read of the trades serves everybody: the broker allows no more."""
 
@@ -91,9 +93,10 @@ class Reconciler:
     async def read_orders(self) -> int:
         """One order read into the book; how many rows it had."""
         asked = self._clock.monotonic()
-        answer = await self._reads.orders()
-        self._orders_at = asked
-        rows = [row for row in answer.get("orders") or [] if isinstance(row, Mapping)]
+        listed = (await self._reads.orders()).get("orders") or []
+        if len(listed) < MOST_ORDERS:
+            self._orders_at = asked
+        rows = [row for row in listed if isinstance(row, Mapping)]
         for row in rows:
             self._book.sight(row)
         if rows:

@@ -85,6 +85,17 @@ async def test_nobody_has_looked_while_nothing_could_be_read(order_desk: Any, lo
     assert (await declare(order_desk, lost)).state is OrderState.REJECTED
 
 
+async def test_a_list_that_was_cut_is_no_look(order_desk: Any, lost: Order) -> None:
+    """Fault R32: IBKR lists a thousand orders at most; ours may be the one that is left out."""
+    order_desk.script.reads["orders"] = [[row("", orderId=number, order_ref="") for number in range(1, 1001)]]
+    await look(order_desk, 121)
+    refused = await refusal(order_desk, lost)
+    assert (refused.code, "nobody has looked" in refused.message) == ("IBKR_ORDER_UNKNOWN", True)
+    order_desk.script.reads["orders"] = [[row("", orderId=1, order_ref="")]]
+    await look(order_desk)
+    assert (await declare(order_desk, lost)).state is OrderState.REJECTED
+
+
 @pytest.mark.parametrize("after", [1.0, VISIBLE_AFTER_END * 10])
 @pytest.mark.parametrize("status", ["Submitted", "Filled"])
 async def test_a_later_sighting_beats_the_verdict(order_desk: Any, lost: Order, after: float, status: str) -> None:
