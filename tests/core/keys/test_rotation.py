@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import stat
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -278,6 +280,27 @@ def test_a_planted_link_is_refused(empty: Bench, tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match="not a directory of its own"):
         empty.rotation.start()
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_store_on_two_disks_is_refused(bench: Bench) -> None:
+    """Fault F20: `versions` is another file system (a mount that only the child sees): no set could be renamed into
+    charge."""
+    tried = (
+        "import sys; from pathlib import Path; from ibkr_tui.core.keys.store import KeyStore\n"
+        "from ibkr_tui.core.keys.rotation import Rotation; from ibkr_tui.model.clock import SystemClock\n"
+        "from ibkr_tui.model.errors import BrokerError; clock = SystemClock()\n"
+        "try: Rotation(KeyStore(Path(sys.argv[1]), clock), clock, None).start()\n"
+        "except BrokerError as error: print(error.code, error.message)\n"
+    )
+    mounted = 'mount -t tmpfs -o mode=700 none "$1/versions" && exec "$2" -c "$3" "$1" || exit 77'
+    words = ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
+    done = subprocess.run(
+        [*words, str(bench.store.place), sys.executable, tried], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode:
+        pytest.skip("the kernel grants no mount here")
+    assert done.stdout.startswith("IBKR_KEY_INVALID") and "on another disk" in done.stdout
+    assert bench.in_charge() == "ABCDEFGHI"
 
 
 async def test_a_set_that_was_edited_is_not_used_and_the_one_before_it_is(bench: Bench) -> None:
