@@ -16,6 +16,7 @@ from ibkr_tui.core.keys.key_set import KeySet
 from ibkr_tui.core.session import signing
 from ibkr_tui.core.session.authenticator import Query
 from ibkr_tui.core.session.renewal import REFUSALS, Renewal
+from ibkr_tui.core.session.request_signer import RequestSigner
 from ibkr_tui.core.session.skew import clock_problem
 from ibkr_tui.core.web.answer import Answer
 from ibkr_tui.core.web.errors import problem_of
@@ -90,6 +91,7 @@ class OAuth1:
         self._token: bytes | None = None
         self._previous: tuple[KeySet, bytes] | None = None  # what the login before this one was made with
         self._expires: datetime | None = None
+        self._signer: RequestSigner | None = None
         self._last_timestamp = 0
         self.transport: Minting | None = None
         self._renewal = Renewal(clock, jitter)
@@ -187,7 +189,14 @@ class OAuth1:
         prepend = self._keys.prepend()
         exponent = secrets.randbits(256) | 1 << 255
         challenge = format(pow(self._keys.dh_generator, exponent, self._keys.dh_prime), "x")
-        parameters = self._parameters(self._keys, "RSA-SHA256") | {"diffie_hellman_challenge": challenge}
+        parameters = {
+            "diffie_hellman_challenge": challenge,
+            "oauth_consumer_key": self._keys.consumer_key,
+            "oauth_nonce": secrets.token_hex(16),
+            "oauth_signature_method": "RSA-SHA256",
+            "oauth_timestamp": str(self._timestamp()),
+            "oauth_token": self._keys.access_token.reveal(),
+        }
         base = prepend.hex() + signing.base_string("POST", self._rest_url + MINT_PATH, parameters.items())
         header = signing.authorization(self._keys.realm, parameters, signing.sign_rsa(self._keys.signature_key, base))
         answer = _read_answer(await self._ask(header), self._keys.dh_prime)
@@ -242,22 +251,17 @@ class OAuth1:
         return min(ours, theirs) if theirs > now + SOONEST_END else ours
 
     def _signed(self, keys: KeySet, token: bytes, method: str, url: str, query: Query) -> dict[str, str]:
-        parameters = self._parameters(keys, "HMAC-SHA256")
-        signed = signing.in_dialect(query, self._dialect)
-        return {
-            "Authorization": signing.signed_header(token, keys.realm, (method, url), parameters, signed),
-        }
+        signer = self._signer
+        if signer is None or signer.token is not token:
+            signer = RequestSigner(token, keys.realm, keys.consumer_key, keys.access_token)
+            self._signer = signer
+        signed = query if self._dialect == "whole" else signing.in_dialect(query, self._dialect)
+        return {"Authorization": signer.header(method, url, signed, self._timestamp())}
 
-    def _parameters(self, keys: KeySet, method: str) -> dict[str, str]:
-        """The OAuth parameters of one request; timestamps never go back, nonces are never used twice."""
+    def _timestamp(self) -> int:
+        """Unix seconds, which never go back."""
         self._last_timestamp = max(self._last_timestamp, int(self._clock.now().timestamp()))
-        return {
-            "oauth_consumer_key": keys.consumer_key,
-            "oauth_nonce": secrets.token_hex(16),
-            "oauth_signature_method": method,
-            "oauth_timestamp": str(self._last_timestamp),
-            "oauth_token": keys.access_token.reveal(),
-        }
+        return self._last_timestamp
 
 
 def _read_answer(answer: Answer, prime: int) -> MintAnswer:

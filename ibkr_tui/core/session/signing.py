@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
@@ -44,24 +43,6 @@ def authorization(realm: str, parameters: Mapping[str, str], signature: str) -> 
     """The `Authorization` header; `signature` is base64 and is the only value that is percent-encoded."""
     signed = sorted({**parameters, "oauth_signature": quote_plus(signature)}.items())
     return f'OAuth realm="{realm}", ' + ", ".join([f'{name}="{value}"' for name, value in signed])
-
-
-def signed_header(token: bytes, realm: str, target: tuple[str, str], oauth: Mapping[str, str], query: Query) -> str:
-    """The header of a request to `target`, a method and a URL: base string, signature and header in one go.
-
-    Percent-encoding goes character by character, so a text encoded in pieces is the text encoded as a whole.
-    """
-    method, url = target
-    pairs = "%26".join([f"{_name(name)}%3D{quote_plus(value)}" for name, value in sorted([*oauth.items(), *query])])
-    signature = sign_hmac(token, f"{method}&{_address(url)}&{pairs}")
-    encoded = signature.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
-    signed = sorted([*oauth.items(), ("oauth_signature", encoded)])
-    return f'OAuth realm="{realm}", ' + ", ".join([f'{name}="{value}"' for name, value in signed])
-
-
-_name = lru_cache(maxsize=256)(quote_plus)
-_address = lru_cache(maxsize=256)(quote_plus)
-"""Names and addresses come again and again; values, secrets among them, are kept nowhere."""
 
 
 def sign_rsa(key: RSAPrivateKey, text: str) -> str:
