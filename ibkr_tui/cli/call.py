@@ -16,6 +16,8 @@ from ibkr_tui.model.errors import BrokerError
 
 _BY_WORD: Final = frozenset({"take_over"})
 """Confirmed by a word in their arguments: no --yes."""
+_OF_ANY_ACCOUNT: Final = frozenset({"list_accounts", "switch_account"})
+"""What may be asked of a core that has gone over to another account: where it is, and to go back."""
 _WITHOUT_SESSION: Final = _BY_WORD | {"set_kill_switch", "tighten_limits", "approve_order"}
 """What the core does by itself: no waiting for a session."""
 
@@ -50,12 +52,15 @@ def call(selection: Selection, operation: str, words: tuple[str, ...], document:
 async def _call(selection: Selection, operation: str, words: tuple[str, ...], document: str | None, yes: bool) -> int:
     from ibkr_tui.cli.catalogue import describe
     from ibkr_tui.cli.desk import Desk
-    from ibkr_tui.cli.launching import CALL_LEAVE_AFTER_S, CoreLauncher
+    from ibkr_tui.cli.launching import CALL_LEAVE_AFTER_S, CoreLauncher, as_it_runs
     from ibkr_tui.link.client import LinkClient
 
     described = describe(operation)
     arguments = read_arguments(described["schema"], words, document)
-    launcher = CoreLauncher(selection.load(), selection.environ, leave_after=CALL_LEAVE_AFTER_S)
+    chosen = selection.load()
+    if operation in _OF_ANY_ACCOUNT:
+        chosen = as_it_runs(chosen, selection.environ)
+    launcher = CoreLauncher(chosen, selection.environ, leave_after=CALL_LEAVE_AFTER_S)
     place = await launcher.attach(_tell_a_person)
     face_id = uuid.uuid4().hex
     async with await LinkClient.connect(

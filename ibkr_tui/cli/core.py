@@ -44,7 +44,7 @@ def run(
         with os.fdopen(settings_fd, "rb") as pipe:
             environ |= msgspec.json.decode(pipe.read(), type=dict[str, str])
     terms = Terms(detach, leave_after, exit_with_parent, ready_fd)
-    guard(lambda: serve_profile(Selection(selection.profile, selection.config, environ), terms))
+    guard(lambda: serve_profile(Selection(selection.profile, selection.config, environ, selection.account), terms))
 
 
 @core.command()

@@ -21,7 +21,7 @@ import msgspec
 
 from ibkr_tui.cli.children import Child, core_facts, python, start_child
 from ibkr_tui.cli.launching import core_run_words, stop_core
-from ibkr_tui.cli.selection import Selection
+from ibkr_tui.cli.selection import Chosen, Selection
 from ibkr_tui.core.state import open_state
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.tui.launcher import Attachment
@@ -32,16 +32,19 @@ SIMULATOR: Final = "sim"
 KEY_STORES: Final = "key-stores.toml"  # the configuration of `sim --out` on whose keys a rotation can be practised
 START_DEADLINE_S: Final = 20.0
 _END_DEADLINE_S: Final = 5.0
+_LOOK_AGAIN_S: Final = 0.05
+_ACCOUNTS: Final = 2
 
 
 @click.command()
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Another seed is another market.")
+@click.option("--low-bandwidth", is_flag=True, help="On a slow line: a frame a second at most, under 4 kB/s.")
 @click.pass_obj
-def demo(selection: Selection, seed: int) -> None:
+def demo(selection: Selection, seed: int, low_bandwidth: bool) -> None:
     """The app on the embedded simulator: needs no configuration and no network, and leaves nothing behind."""
     from ibkr_tui.cli.application import run_demo
 
-    run_demo(DemoLauncher(seed, selection.environ))
+    run_demo(DemoLauncher(seed, selection.environ), spare=low_bandwidth or selection.low_bandwidth)
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -66,14 +69,18 @@ class DemoLauncher:
         log = {key: value for key, value in environ.items() if key == "IBKR_TUI_LOG"}
         self._environ = outside | log | {"IBKR_TUI_STATE": str(self.place / "state")}
         self._children: list[Child] = []
+        self._chosen: Chosen | None = None
+        self._goes_to = ""
 
     async def attach(self, progress: Callable[[str], None]) -> Attachment:
         """Start what is not running yet. Raises BrokerError with the words of what failed."""
+        if self._goes_to and (found := await self._gone_over()) is not None:
+            return found
         self._end_children()
         progress("Starting the simulated exchange")
         config = await self._start_simulator()
         progress("Starting the core")
-        chosen = Selection(self.profile, config, self._environ).load()
+        chosen = self._chosen = Selection(self.profile, config, self._environ).load()
         child = start_child(
             python(*core_run_words(chosen), "--exit-with-parent"),
             self._environ,
@@ -84,6 +91,26 @@ class DemoLauncher:
         facts = await core_facts(child, START_DEADLINE_S)
         progress("Logging in to the simulated exchange")
         return Attachment(facts["socket"], chosen.fingerprint)
+
+    def mean(self, account: str) -> None:
+        """Attach to the running core again, on this account."""
+        self._goes_to = account
+
+    async def _gone_over(self) -> Attachment | None:
+        """The core that runs, once it serves the other account; None when it does not within its time to start."""
+        wanted, self._goes_to = self._goes_to, ""
+        if self._chosen is None:
+            return None
+        self._chosen = self._chosen.on(wanted)
+        state = open_state(self.profile, self._environ)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_DEADLINE_S):
+                while True:
+                    facts = state.facts()
+                    if facts is not None and facts.fingerprint == self._chosen.fingerprint:
+                        return Attachment(facts.socket, facts.fingerprint)
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+        return None
 
     async def stop(self) -> None:
         """Stop the core in order, then the simulator."""
@@ -99,6 +126,7 @@ class DemoLauncher:
 
     async def _start_simulator(self) -> Path:
         words = ["--out", str(self.place / SIMULATOR), "--seed", str(self._seed), "--exit-with-parent"]
+        words += ["--accounts", str(_ACCOUNTS)]
         child = start_child(python("ibkr_tui.sim", *words), self._environ, stdin=subprocess.PIPE)
         self._children.append(child)
         try:

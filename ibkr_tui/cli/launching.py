@@ -75,6 +75,10 @@ class CoreLauncher:
         """The core that serves now; None when none does. Raises BrokerError CONFIG_MISMATCH, STATE_UNUSABLE."""
         return await self._serving(open_state(self.profile, self._environ))
 
+    def mean(self, account: str) -> None:
+        """Attach to a core on this account of the login from now on. Raises BrokerError as `on_account` does."""
+        self._chosen = self._chosen.on(account)
+
     async def stop(self) -> None:
         """Stop the core and wait for it. Raises BrokerError CORE_UNREACHABLE when it does not go in time."""
         await stop_core(open_state(self.profile, self._environ))
@@ -107,6 +111,16 @@ class CoreLauncher:
         return Attachment(facts["socket"], self._chosen.fingerprint)
 
 
+def as_it_runs(chosen: Chosen, environ: Mapping[str, str]) -> Chosen:
+    """`chosen` on the account that its running core has gone over to; as it is when none runs or it is on no account
+    that this configuration may go to."""
+    facts = open_state(chosen.name, environ).facts()
+    try:
+        return chosen if facts is None else chosen.on(facts.account)
+    except BrokerError:
+        return chosen
+
+
 def _see_end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_HANDOVER_S)
@@ -118,7 +132,8 @@ def _see_end(process: subprocess.Popen[bytes]) -> None:
 def core_run_words(chosen: Chosen) -> list[str]:
     """The module and arguments that run this profile's core."""
     config = ["--config", str(chosen.path)] if chosen.path is not None else []
-    return ["ibkr_tui.cli.main", "--profile", chosen.name, *config, "core", "run"]
+    account = ["--account", chosen.account] if chosen.profile.home else []
+    return ["ibkr_tui.cli.main", "--profile", chosen.name, *account, *config, "core", "run"]
 
 
 async def stop_core(state: StateDirectory) -> int | None:

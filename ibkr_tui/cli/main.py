@@ -69,7 +69,9 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     ),
 )
 @click.option("--profile", metavar="NAME", help="Which profile of the configuration to use.")
+@click.option("--account", metavar="ID", help="Another account of the profile's login than the profile names.")
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Another configuration file.")
+@click.option("--low-bandwidth", is_flag=True, help="The app on a slow line: a frame a second at most, under 4 kB/s.")
 @click.option(
     "--version",
     is_flag=True,
@@ -79,10 +81,12 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Show the version and its commit, and exit.",
 )
 @click.pass_context
-def main(context: click.Context, profile: str | None, config: Path | None) -> None:
+def main(
+    context: click.Context, profile: str | None, account: str | None, config: Path | None, low_bandwidth: bool
+) -> None:
     """A full-screen terminal for trading with Interactive Brokers over the IBKR Web API."""
     harden()
-    context.obj = Selection(profile, config)
+    context.obj = Selection(profile, config, account=account, low_bandwidth=low_bandwidth)
     if context.invoked_subcommand is None:
         from ibkr_tui.cli.application import run_application
 

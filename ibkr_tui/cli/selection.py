@@ -1,4 +1,4 @@
-"""Which configuration and which profile a command is about: `--config`, `--profile` and the environment, resolved."""
+"""Which configuration, profile and account a command is about: `--config`, `--profile`, `--account`, environment."""
 
 from __future__ import annotations
 
@@ -45,22 +45,38 @@ class Chosen(msgspec.Struct, frozen=True):
     def account(self) -> str:
         return self.config.profile.account_id
 
+    def on(self, account: str) -> Chosen:
+        """The same on another account of its login. Raises BrokerError as `on_account` does."""
+        from ibkr_tui.core.accounts import on_account
+
+        return Chosen(msgspec.structs.replace(self.config, profile=on_account(self.profile, account)))
+
 
 class Selection:
     """What the person typed before the command. `environ` has absolute paths, so that any process reads the same."""
 
     def __init__(
-        self, profile: str | None = None, config: Path | None = None, environ: Mapping[str, str] | None = None
+        self,
+        profile: str | None = None,
+        config: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        account: str | None = None,
+        *,
+        low_bandwidth: bool = False,
     ) -> None:
+        self.low_bandwidth = low_bandwidth
         self.profile = profile
+        self.account = account
         self.config = config.absolute() if config is not None else None
         self.environ = with_absolute_paths(os.environ if environ is None else environ)
 
     def load(self) -> Chosen:
-        """Read and resolve. Raises BrokerError CONFIG_NOT_FOUND, CONFIG_INVALID or ACCOUNT_KIND_MISMATCH."""
+        """Read and resolve. Raises BrokerError CONFIG_NOT_FOUND, CONFIG_INVALID, ACCOUNT_KIND_MISMATCH, and for
+        `--account` what `on_account` does."""
         from ibkr_tui.core.config import load
 
-        return Chosen(load(self.config, self.environ, self.profile))
+        chosen = Chosen(load(self.config, self.environ, self.profile))
+        return chosen.on(self.account) if self.account else chosen
 
     def exists(self) -> bool:
         """Whether there is any configuration at all; if not, the app welcomes."""

@@ -72,7 +72,12 @@ def serve_profile(selection: Selection, terms: Terms) -> int:
 
 async def _serve(chosen: Chosen, state: StateDirectory, path: Path, terms: Terms, announcing: _Announcement) -> int:
     try:
-        return await _Service(chosen, state, path, terms, announcing).run()
+        while True:
+            service = _Service(chosen, state, path, terms, announcing)
+            status = await service.run()
+            if service.switches_to is None:
+                return status
+            chosen = chosen.on(service.switches_to)
     except BaseExceptionGroup as group:
         found = group.subgroup(BrokerError)
         if found is None:
@@ -117,7 +122,9 @@ class _Service:
         self._state = state
         self._terms = terms
         self._announcing = announcing
+        self.switches_to: str | None = None
         self._broker = Broker(chosen.profile, state.path, clock, version())
+        self._broker.on_switch = self._switch
         self._facts = CoreFacts(
             os.getpid(),
             str(path),
@@ -155,7 +162,7 @@ class _Service:
             await self._stopping.wait()
             LOGGER.info("the core stops: %s", self._reason)
             self._notices.stopping(self._reason)
-            self._server.refuse_calls(self._reason)
+            self._server.refuse_calls(self._reason, next_account=self.switches_to or "")
             await self._stop_broker(broker)
             for task in (broker, *others):
                 task.cancel()
@@ -203,11 +210,18 @@ class _Service:
     def _stood_still(self, words: str) -> None:
         self._broker.orders.recorder.say(words, Severity.WARNING)
 
+    def _switch(self, profile: Profile) -> None:
+        """Make room for a broker on another account; the face that asked has its answer before this one ends."""
+        if not self._stopping.is_set():
+            self._stop(Exit.DONE, f"the core goes over to account {profile.account_id}")
+            self.switches_to = profile.account_id
+
     def _asked_to_stop(self) -> None:
         self._stop(Exit.DONE, "a face asked it to stop")
 
     def _stop(self, status: Exit, reason: str) -> None:
-        if not self._stopping.is_set():
+        if not self._stopping.is_set() or self.switches_to is not None:
+            self.switches_to = None  # whoever stops the core means the process, not the account it is on
             self._status, self._reason = status, reason
             self._stopping.set()
 
@@ -226,9 +240,15 @@ class _Service:
     async def _leave_with_parent(self) -> None:
         """Standard input is a pipe that the parent holds: when it ends, the parent has, however it died."""
         reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while await reader.read(1024):
-            continue
+        pipe = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)  # its own: the next account's core looks too
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            while await reader.read(1024):
+                continue
+        finally:
+            transport.close()
         self._stop(Exit.DONE, "the process that started it has gone")
 
 

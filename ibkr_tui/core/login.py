@@ -66,7 +66,7 @@ def _stamps(place: Path) -> list[tuple[str, int, int, int, int]]:
 
 
 def _client_keys(profile: Profile) -> ClientKeys:
-    return load_client_keys(profile.credentials_file, profile.account_id)
+    return load_client_keys(profile.credentials_file, profile.login_account)
 
 
 def authenticator_of(profile: Profile, clock: Clock) -> Authenticator:

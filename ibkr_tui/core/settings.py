@@ -113,12 +113,14 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the app looks. `fps` is the most frames a second it paints; `keymap` gives actions other keys, by id.
 
-    `mask_account`: account ids are shown by their first and last characters only."""
+    `mask_account`: account ids are shown by their first and last characters only. `low_bandwidth`: fewer and smaller
+    pictures, for a slow line."""
 
     theme: str = "harbour"
     fps: int = 10
     keymap: dict[str, str] = {}
     mask_account: bool = False
+    low_bandwidth: bool = False
 
 
 class ProfileSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,7 +155,11 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """One profile, resolved: what a core runs on. Paths are absolute; `limits` are those of its risk policy."""
+    """One profile, resolved: what a core runs on. Paths are absolute; `limits` are those of its risk policy.
+
+    `account_id` is the account that everything is about; `home`, where it is not empty, the one that the configuration
+    names: a person has gone over to another account of the same login.
+    """
 
     name: str
     kind: Kind
@@ -176,6 +182,12 @@ class Profile(msgspec.Struct, frozen=True):
     allow_market: bool = False
     audit: AuditSettings = AuditSettings()
     audit_secret: Secret | None = None
+    home: str = ""
+
+    @property
+    def login_account(self) -> str:
+        """The account that the configuration, and with it the credentials, names."""
+        return self.home or self.account_id
 
     @property
     def keys_source(self) -> str:

@@ -88,9 +88,10 @@ class LogFrame(msgspec.Struct, frozen=True, tag="log"):
 
 
 class Farewell(msgspec.Struct, frozen=True, tag="farewell"):
-    """The core leaves; `reason` is for people."""
+    """The core leaves; `reason` is for people. `account`: it serves again at once, on this account."""
 
     reason: str
+    account: str = ""
 
 
 FromFace = Hello | Call | Watch

@@ -81,15 +81,17 @@ class LinkServer:
         self._clock = clock or SystemClock()
         self._faces: Counter[str] = Counter()
         self._closing = ""
+        self._next_account = ""
 
     @property
     def faces(self) -> int:
         """How many faces are connected."""
         return len(self._faces)
 
-    def refuse_calls(self, reason: str) -> None:
-        """The core is about to leave: running calls may end, new ones are refused with `reason`."""
-        self._closing = reason
+    def refuse_calls(self, reason: str, *, next_account: str = "") -> None:
+        """The core is about to leave: running calls may end, new ones are refused with `reason`. `next_account`: it
+        serves again at once, on that account."""
+        self._closing, self._next_account = reason, next_account
 
     async def run(self) -> None:
         """Serve. Raises BrokerError STATE_UNUSABLE when the socket can't be made."""
@@ -135,7 +137,11 @@ class LinkServer:
             )
         if hello.fingerprint and hello.fingerprint != facts.fingerprint:
             raise BrokerError(
-                "CONFIG_MISMATCH", f"the core of profile “{facts.profile}” runs with other addresses, account or keys"
+                "CONFIG_MISMATCH",
+                f"the core of profile “{facts.profile}” runs with other addresses, account or keys; it is on account "
+                f"{facts.account}",
+                user_action=f"If it has gone over to that account, say --account {facts.account} or switch back; "
+                "else `ibkr-tui core stop`, then try again.",
             )
         return Welcome(PROTOCOL, facts.profile, facts.kind, facts.account, facts.pid, facts.version, facts.fingerprint)
 
@@ -189,7 +195,7 @@ class _Connection:
             if isinstance(error, BrokerError):
                 self._say(Refused(error.problem()))
         except asyncio.CancelledError:
-            self._say(Farewell(self._server._closing or "the core stops"))
+            self._say(Farewell(self._server._closing or "the core stops", self._server._next_account))
             raise
         except Exception:
             LOGGER.exception("a connection of the link failed")

@@ -24,10 +24,11 @@ from ibkr_tui.tui import requests, themes
 from ibkr_tui.tui.account_mask import AccountMask
 from ibkr_tui.tui.action import Scope
 from ibkr_tui.tui.actions import keymap, of_scope
+from ibkr_tui.tui.bandwidth import SparingApp
 from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.commands import ActionCommands
 from ibkr_tui.tui.control_guard import ControlGuard
-from ibkr_tui.tui.crash import FramesOnly, frames_only
+from ibkr_tui.tui.crash import frames_only
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Feed
 from ibkr_tui.tui.fresh_key import FreshKey
@@ -60,7 +61,7 @@ _AGAIN_S: Final = 2.0
 _TOASTS: Final = 5
 
 
-class TradingApp(FramesOnly):
+class TradingApp(SparingApp):
     """`files` is the folder of the app's own files. Exits with the status for the shell."""
 
     TITLE = "ibkr_tui"
@@ -82,9 +83,9 @@ class TradingApp(FramesOnly):
         *,
         clock: Clock | None = None,
         feed: Feed | None = None,
-    ) -> None:
-        self.settings = settings or UiSettings()
         remembered: Remembered | None = None,
+    ) -> None:
+        self.take_settings(settings or UiSettings())
         self.clock: Clock = clock or SystemClock()
         self.fresh = FreshKey()
         guards: list[LineFilter] = [ControlGuard()]
@@ -94,8 +95,9 @@ class TradingApp(FramesOnly):
         self.feed = feed or Feed(launcher, self.clock, secrets.token_hex(8))
         watchlists = Watchlists(self.remembered)
         self.state = DeskState(
-            self.feed, watchlists, self.clock, profile=launcher.profile, kind=launcher.kind, is_demo=launcher.is_demo
-        )
+            self.feed, watchlists, self.clock, profile=launcher.profile, kind=launcher.kind, is_demo=launcher.is_demo,
+            spares_line=self.settings.low_bandwidth,
+        )  # fmt: skip
         self.subscriptions = Subscriptions(self.state)
         self._pace = Pace(self.settings.frame_s)
         self._next_second = 0.0
@@ -264,7 +266,7 @@ class TradingApp(FramesOnly):
         for problem in (*self._complaints, self.remembered.problem):
             if problem:
                 self.notify(problem, severity="warning", markup=False, timeout=15)
-        self.set_interval(self.settings.frame_s, self._frame, name="frame")
+        self.set_interval(self.settings.look_s, self._frame, name="frame")
         for name in self._lasting:
             self._start(name)
 
@@ -289,7 +291,7 @@ class TradingApp(FramesOnly):
     def _frame(self) -> None:
         """Paint what changed, as often as the terminal can take it."""
         now = self.clock.monotonic()
-        if not self._pace.due(now, self._queued()):
+        if not self.line_is_free(now) or not self._pace.due(now, self._queued()):
             return
         changed = self.feed.take()
         page = self.page
@@ -297,7 +299,7 @@ class TradingApp(FramesOnly):
             self.subscriptions.wake()
         for other in self.pages:
             other.missed_link = other.missed_link or (changed.link and other is not page)
-        page.frame(changed, flashes=not self._pace.is_slow)
+        page.frame(changed, flashes=not (self.settings.low_bandwidth or self._pace.is_slow))
         ticket = self.screen.panel.conids if isinstance(self.screen, TicketScreen) else set()
         self.subscriptions.look(page.looks_at() | ticket, page.looks_deep())
         self._tell_alerts(changed.events)
@@ -306,7 +308,7 @@ class TradingApp(FramesOnly):
         self.alarms.hear(changed.events)
         self.alarms.look()
         if now >= self._next_second:
-            self._next_second = now + 1
+            self._next_second = now + self.settings.second_s
             self.account.sample()
             self.health.sample()
             self.key_sets.sample()

@@ -52,7 +52,15 @@ class DeskState:
     """The feed seen through the clock: ages, statuses, orders in the order of their urgency."""
 
     def __init__(
-        self, feed: Feed, watchlists: Watchlists, clock: Clock, *, profile: str, kind: str, is_demo: bool
+        self,
+        feed: Feed,
+        watchlists: Watchlists,
+        clock: Clock,
+        *,
+        profile: str,
+        kind: str,
+        is_demo: bool,
+        spares_line: bool = False,
     ) -> None:
         self.feed = feed
         self.watchlists = watchlists
@@ -60,6 +68,7 @@ class DeskState:
         self.profile = profile
         self.kind = kind
         self.is_demo = is_demo
+        self.spares_line = spares_line
         self.chosen = Chosen("")
         self.instruments: dict[int, Instrument] = {}
         self.refused: dict[int, str] = {}

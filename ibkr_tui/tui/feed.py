@@ -112,17 +112,16 @@ class Feed:
         self.audit: dict[int, AuditRow] = {}
         self.missed: deque[Missed] = deque(maxlen=50)
         self.tapes: dict[int, deque[Print]] = {}
-        self.market_heard = clock.monotonic()
-        self._market_now: object = None
-        self.market_heard = self.core_seconds
-        self._market_now: object = None
         self._launcher = launcher
         self._clock = clock
+        self.market_heard = self.core_seconds
+        self._market_now: object = None
         self._client: LinkClient | None = None
         self._again = asyncio.Event()
         self._heard = clock.monotonic()
         self._log_ends: dict[str, int] = {}
         self._core_pid = 0
+        self._goes_to = ""
         self._news_since: datetime | None = None
         self._full: set[str] = set()
         self._changed = Changed({}, [], [], True)
@@ -131,11 +130,11 @@ class Feed:
     def is_live(self) -> bool:
         """Whether what the mirrors hold may be shown as the present."""
         return self.link is LinkState.LIVE
+
     @property
     def core_seconds(self) -> float:
         """The present on the clock of the rows' monotonic seconds: one clock serves core and app."""
         return self._clock.monotonic()
-
 
     def take(self) -> Changed:
         """What changed since the last take."""
@@ -248,11 +247,41 @@ class Feed:
                 if waits:
                     await self._again.wait()
             except _Left as left:
-                self.say(LinkState.LOST, f"The core was stopped: {left}. Press r to start it again.")
-                await self._again.wait()
+                await self._follow(left)
             wait_s = _FIRST_WAIT_S if self.connections > before else min(wait_s * 2, _LONGEST_WAIT_S)
             if not self._again.is_set():
                 await self._clock.sleep(wait_s)
+
+    async def switch_account(self, account: str) -> None:
+        """Go over to another account of the login, with the core. Raises the core's refusal."""
+        self._goes_to = account
+        try:
+            said = await self.call("switch_account", {"account": account}, result=_Switched, deadline=20)
+        except BrokerError:
+            self._goes_to = ""
+            raise
+        if not said.changed:
+            self._goes_to = ""
+
+    async def _follow(self, left: _Left) -> None:
+        """The core has left in order. To another account only the face that asked for it goes by itself: on every
+        other one a person may be in the middle of an order."""
+        if not left.account:
+            self.say(LinkState.LOST, f"The core was stopped: {left}. Press r to start it again.")
+            await self._again.wait()
+            return
+        if left.account == self._goes_to:
+            self.say(LinkState.LOST, f"Going over to account {left.account}…")
+        else:
+            self.say(LinkState.LOST, f"Another face took the core to account {left.account}. Press r to follow it.")
+            await self._again.wait()
+        try:
+            self._launcher.mean(left.account)
+        except BrokerError as error:  # a configuration that has changed meanwhile
+            self.say(LinkState.REFUSED, str(error))
+            await self._again.wait()
+        self._goes_to, self._core_pid = "", -1  # the process is the same, what it tells begins anew
+        self.fills.clear()
 
     def _step(self, step: str) -> None:
         words = clean(step)
@@ -309,7 +338,7 @@ class Feed:
                 elif isinstance(frame, LogPage):
                     self.accept(frame)
                 elif isinstance(frame, Farewell):
-                    raise _Left(clean(frame.reason))
+                    raise _Left(clean(frame.reason), clean(frame.account, limit=24))
                 if self.link is not LinkState.LIVE and self._full >= set(TABLES):
                     self._alive()
 
@@ -336,7 +365,18 @@ class Feed:
 
 
 class _Left(Exception):
-    """The core said farewell, with this reason."""
+    """The core said farewell, with this reason; `account`: it serves again on that one."""
+
+    def __init__(self, reason: str, account: str) -> None:
+        super().__init__(reason)
+        self.account = account
+
+
+class _Switched(msgspec.Struct, frozen=True):
+    """The core's answer: whether it goes over to another account."""
+
+    account: str
+    changed: bool
 
 
 def _first(errors: BaseExceptionGroup[Any]) -> BaseException:

@@ -35,6 +35,10 @@ class Launcher(Protocol):
         """Make sure that a core serves, telling `progress` each step. Raises BrokerError."""
         ...
 
+    def mean(self, account: str) -> None:
+        """From now on attach to a core on this account of the login: a person has gone over to it."""
+        ...
+
     async def stop(self) -> None:
         """Stop the core in an orderly way and wait for it, at most some seconds."""
         ...

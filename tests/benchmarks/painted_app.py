@@ -1,7 +1,7 @@
 """The app on a terminal for the painting benchmarks, or the same rows in the toolkit's own table.
 
-`painted_app.py desk|market|table SOCKET FOLDER OUT`. From its first SIGUSR1 to its second it measures itself: CPU, how
-late its loop is, how often the screen was written. It writes that to OUT and leaves.
+`painted_app.py desk|market|low|table SOCKET FOLDER OUT`. From its first SIGUSR1 to its second it measures itself:
+CPU, how late its loop is, how often the screen was written. It writes that to OUT and leaves.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ibkr_tui.tui import figures
 from ibkr_tui.tui.app import TradingApp
 from ibkr_tui.tui.feed import Feed
 from ibkr_tui.tui.launcher import Attachment
+from ibkr_tui.tui.settings import UiSettings
 
 SAMPLE_S = 0.005
 COLUMNS = ("Symbol", "Last", "Chg", "Chg%", "Bid", "Ask", "Vol", "Age")
@@ -138,7 +139,8 @@ class Plain(Measured):
 async def main(kind: str, socket: str, folder: str, out: str) -> None:
     """Run until the second signal."""
     launcher = Served(socket)
-    app: Measured = Plain(launcher) if kind == "table" else Ours(launcher, Path(folder))
+    settings = UiSettings(low_bandwidth=kind == "low")
+    app: Measured = Plain(launcher) if kind == "table" else Ours(launcher, Path(folder), settings)
     app.out = Path(out)
     with contextlib.suppress(asyncio.CancelledError):
         await app.run_async()

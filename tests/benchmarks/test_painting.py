@@ -199,3 +199,13 @@ def test_a_quiet_market(lines: Any) -> None:
         lines.say(f"desk {size[0]}×{size[1]}, nothing moves", f"{ours.bytes_a_second:.0f} B/s",
                   f"DataTable {table.bytes_a_second:.0f} B/s", "–", budget="≤ 200 B/s")  # fmt: skip
         assert ours.bytes_a_second <= 2000
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_a_slow_line(size: tuple[int, int], lines: Any) -> None:
+    for updates, what, budget, most in ((1000, "1,000/s", "≤ 4 kB/s", 4000), (0, "nothing moves", "≤ 200 B/s", 400)):
+        ours, usual = (painted(kind, size, updates, settle=20) for kind in ("low", "desk"))
+        said = f"{ours.bytes_a_second:.0f} B/s", f"as ever {usual.bytes_a_second:.0f} B/s"
+        frames = f"{ours.frames_a_second:.1f} frames/s"
+        lines.say(f"low bandwidth {size[0]}×{size[1]}, {what}", *said, frames, budget=budget)
+        assert ours.bytes_a_second <= most

@@ -47,7 +47,7 @@ def examine_secret(profile: Profile) -> str:
 
 def examine_client(profile: Profile) -> str:
     """That an OAuth 2.0 client's file and key are whole and private. Raises as above."""
-    keys = load_client_keys(profile.credentials_file, profile.account_id)
+    keys = load_client_keys(profile.credentials_file, profile.login_account)
     return f"the client's RSA key of {keys.key.key_size} bits"
 
 

@@ -84,7 +84,7 @@ def load_key_set(profile: Profile) -> KeySet:
     if profile.environment is not None:
         return _from_environment(profile.environment)
     if profile.credentials_file is not None:
-        return _from_file(profile.credentials_file, profile.account_id)
+        return _from_file(profile.credentials_file, profile.login_account)
     if profile.key_store is not None:
         return _from_store(profile.key_store)
     raise BrokerError("IBKR_KEY_NOT_FOUND", f"profile {profile.name} names no credentials_file and no key_store")

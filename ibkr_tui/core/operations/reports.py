@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from ibkr_tui.core.accounts import on_account
 from ibkr_tui.core.dispatch import Caller, Operation, Tier
 from ibkr_tui.core.operations.arguments import WhichInstrument
 from ibkr_tui.core.operations.prerequisites import Prerequisites
@@ -59,7 +60,7 @@ def report_operations(broker: Broker) -> list[Operation[Any]]:
             "get_exchange_rate", read, GetExchangeRate, do.get_exchange_rate, "One currency in another, at IBKR's rate."
         ),
         Operation(
-            "switch_account", Tier.CHANGE, SwitchAccount, do.switch_account, "Select the profile's account at IBKR."
+            "switch_account", Tier.CHANGE, SwitchAccount, do.switch_account, "Go over to another account of the login."
         ),
     ]
 
@@ -89,10 +90,13 @@ class ReportHandlers:
         return {"source": source, "target": target, "rate": rate}
 
     async def switch_account(self, arguments: SwitchAccount, caller: Caller) -> dict[str, Any]:
-        """A core trades on one account, its profile's: every face that meets it has checked that (design 2)."""
-        account, pinned = arguments.account.strip().upper(), self._broker.profile.account_id
+        """A broker is pinned to one account, which every face that meets it has checked (design 2): for another one
+        the core begins anew on that account, and faces must mean that one to attach again."""
+        broker = self._broker
+        profile = broker.profile
+        account = arguments.account.strip().upper()
         await self._first.ready()
-        known = (await self._broker.reads.accounts()).accounts
+        known = (await broker.reads.accounts()).accounts
         if account not in known:
             raise BrokerError(
                 "IBKR_ACCOUNT_NOT_FOUND",
@@ -100,14 +104,24 @@ class ReportHandlers:
                 details={"accounts": list(known)},
                 user_action="Name one of these accounts.",
             )
-        if account != pinned:
+        if account == profile.account_id:
+            await broker.reads.select_account(account)
+            return {"account": account, "changed": False}
+        wanted = on_account(profile, account)
+        if broker.on_switch is None:
             raise BrokerError(
                 "ACCOUNT_PINNED",
-                f"the profile {self._broker.profile.name} is pinned to {pinned}, and so is every order of this core",
-                details={"account": account, "pinned": pinned},
+                f"this core is pinned to {profile.account_id}: nobody is there to start it anew",
+                details={"account": account, "pinned": profile.account_id},
             )
-        answer = await self._broker.reads.select_account(account)
-        return {"account": account, "changed": answer.get("set") is True}
+        if broker.open_intents:
+            raise BrokerError(
+                "ORDER_BLOCKED_UNKNOWN",
+                f"{broker.open_intents} order(s) of {profile.account_id} have no proven fate yet",
+                user_action="Wait until they are seen, or resolve them, then change the account.",
+            )
+        broker.on_switch(wanted)
+        return {"account": account, "changed": True}
 
 
 def _currency(text: str, what: str) -> str:

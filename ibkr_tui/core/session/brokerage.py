@@ -34,10 +34,12 @@ class Tickle(msgspec.Struct, frozen=True):
 
 
 class AccountsFacts(msgspec.Struct, frozen=True):
-    """Which accounts the username has, and whether the server calls it a paper login."""
+    """Which accounts the username has, whether the server calls it a paper login, and which account it has selected
+    for the calls that name none (orders, trades, P&L); empty when it does not say."""
 
     accounts: tuple[str, ...]
     is_paper: bool | None
+    selected: str = ""
 
 
 def _table(answer: Answer, what: str) -> Mapping[str, Any]:
@@ -79,6 +81,7 @@ def read_accounts(answer: Answer) -> AccountsFacts:
     return AccountsFacts(
         tuple(clean(str(account)) for account in accounts) if isinstance(accounts, list) else (),
         paper if isinstance(paper, bool) else None,
+        clean(selected) if isinstance(selected := found.get("selectedAccount"), str) else "",
     )
 
 

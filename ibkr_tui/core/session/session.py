@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol
 from ibkr_tui.core.session.authenticator import Authenticator, Query
 from ibkr_tui.core.session.breaks import named
 from ibkr_tui.core.session.brokerage import (
+    AccountsFacts,
     BrokerageStatus,
     Tickle,
     check_account,
@@ -34,7 +35,7 @@ from ibkr_tui.core.session.claim import Claim
 from ibkr_tui.core.session.waiting import wait_for
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.core.web.answer import Answer
-from ibkr_tui.core.web.errors import is_no_session
+from ibkr_tui.core.web.errors import decode, is_no_session
 from ibkr_tui.core.web.retries import spread
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
@@ -263,12 +264,19 @@ class Session:
         if not status.authenticated:
             raise BrokerError("IBKR_NO_SESSION", f"IBKR opened no brokerage session {status.message}".strip())
         self._logged_in = True
-        check_account(read_accounts(await self._accounts()), self._profile.account_id, self._profile.kind)
+        await self._take_account(read_accounts(await self._accounts()))
         self._opened += 1
         self._opened_under = self._authenticator.epoch
         self._hold()
         if was_ready:
             self._set(SessionState.READY, None)
+
+    async def _take_account(self, facts: AccountsFacts) -> None:
+        """Look whether the login has the profile's account, and make calls that name no account mean that one."""
+        account = self._profile.account_id
+        check_account(facts, account, self._profile.kind)
+        if facts.selected not in {"", account}:
+            decode(await self._own_post("/iserver/account", {"acctId": account}), "selecting the account")
 
     def _may_take(self) -> bool:
         """Whether a person wants the other program to lose the session: asked just now, or the profile says always.

@@ -207,7 +207,7 @@ class AccountScreen(Page):
 
     def _picked(self, account: str | None) -> None:
         if account is not None:
-            self.say(f"IBKR has selected {account}.")
+            self.say(f"The account is {account}: positions, P&L and new orders are its from now on.")
 
     def action_row_up(self) -> None:
         self.ledger_board.move(-1)

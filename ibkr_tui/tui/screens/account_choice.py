@@ -1,9 +1,9 @@
-"""The accounts of this login: which one the core trades on, and what it takes to use another."""
+"""The accounts of this login: which one the core trades on, and going over to another one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -19,10 +19,12 @@ from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests
 from ibkr_tui.tui.feed import Feed
 from ibkr_tui.tui.requests import LoginAccount
+from ibkr_tui.tui.screens.choice import GuardedApp
 
 
 class AccountChoice(ModalScreen[str | None]):
-    """Gives the account that was selected at IBKR; a refusal stays here."""
+    """Gives the account that the core goes over to; a refusal stays here. It takes two presses of Enter: everything,
+    orders too, is of the other account then."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Close")]
 
@@ -30,6 +32,7 @@ class AccountChoice(ModalScreen[str | None]):
         super().__init__()
         self._feed = feed
         self._found: Sequence[LoginAccount] = ()
+        self._asked = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -58,7 +61,7 @@ class AccountChoice(ModalScreen[str | None]):
         options.highlighted = next((n for n, account in enumerate(found) if account.selected), 0) if found else None
         options.display = bool(found)
         options.focus()
-        one = "This login has one account." if len(found) == 1 else "● is the account that the core trades on."
+        one = "This login has one account." if len(found) == 1 else "● is the account that everything is about now."
         self._say(one if found else "IBKR names no account of this login.")
 
     def _say(self, words: str) -> None:
@@ -70,22 +73,39 @@ class AccountChoice(ModalScreen[str | None]):
             event.stop()
             self.dismiss(None)
 
+    @on(OptionList.OptionHighlighted)
+    def moved(self) -> None:
+        """What was asked was asked of another line."""
+        if self._asked:
+            self._asked = ""
+            self._say("● is the account that everything is about now.")
+
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:
-        """Select the marked account."""
+        """Ask, and at a second, fresh press go over to the marked account."""
+        app = cast(GuardedApp, self.app)
         account = self._found[event.option_index]
         if account.selected:
             self.dismiss(None)
-        else:
-            self._say(f"Selecting {account.account}…")
+        elif self._asked != account.account:
+            self._asked = account.account
+            self._say(
+                f"Go over to {clean(account.account, limit=24)}? Positions, P&L and every new order are that account's "
+                "then. It takes a new login. Enter again does it."
+            )
+            app.fresh.show(app.monotonic())
+        elif app.fresh.may_confirm(app.monotonic()):
+            app.fresh.hide()
+            self._say(f"Going over to {clean(account.account, limit=24)}…")
             self.switch(account.account)
 
     @work(exclusive=True, group="accounts", name="switch account", exit_on_error=False)
     async def switch(self, account: str) -> None:
-        """Ask for it. A profile is pinned to its account; the core says so and what to do."""
+        """Ask for it; the core says what is against it and what to do."""
         try:
-            await requests.switch_account(self._feed, account)
+            await self._feed.switch_account(account)
         except BrokerError as error:
+            self._asked = ""
             self._say(clean(str(error), limit=400))
             return
         if self.is_attached:

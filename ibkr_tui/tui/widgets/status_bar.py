@@ -29,6 +29,7 @@ class StatusBar(Painted):
             *self._money(),
             *self._leverage(),
             *self._health(),
+            *self._line(),
             *self._clock(),
         ]
         return [fit(parts, width, gap=2 if width >= 100 else 1)]
@@ -106,6 +107,13 @@ class StatusBar(Painted):
         dot = Segment("● ", palette.warn if old else palette.up)
         return [Part((dot, Segment(f"data {figures.age(age)}", palette.text)), 6)]
 
+    def _line(self) -> list[Part]:
+        """What is shown may be some seconds old where the line is spared: that is said."""
+        if not self.state.spares_line:
+            return []
+        muted = self.palette.muted
+        return [Part((Segment("low bandwidth", muted),), 7, "line"), Part((Segment("low", muted),), 3, "line")]
+
     def _clock(self) -> list[Part]:
         palette, state = self.palette, self.state
         health, now = state.health, state.venue_time()
@@ -117,6 +125,6 @@ class StatusBar(Painted):
         clock = Segment(f"{now:%H:%M} ", palette.text)
         ticking = Segment(f"{now:%H:%M:%S} ", palette.text)
         return [
-            Part((venue, ticking, word), 8, "clock"),
+            *([] if state.spares_line else [Part((venue, ticking, word), 8, "clock")]),
             Part((clock, word), 4, "clock"),
         ]

@@ -260,14 +260,24 @@ async def test_rates_and_the_account_that_is_meant(desk: Desk) -> None:
     assert desk.simulator.account in problem.message
 
 
-async def test_another_account_of_the_login_is_not_the_profiles(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_going_over_to_another_account_of_the_login(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def accounts() -> Accounts:
-        return Accounts((desk.simulator.account, "DU2"))
+        return Accounts((desk.simulator.account, "DU2", "U3"))
 
     monkeypatch.setattr(desk.broker.reads, "accounts", accounts)
     problem = await desk.refused("switch_account", account="du2")
-    assert problem.code == "ACCOUNT_PINNED"
-    assert problem.details == {"account": "DU2", "pinned": desk.simulator.account}
+    assert problem.code == "ACCOUNT_PINNED", "nobody is there to start a broker on it"
+    taken: list[Profile] = []
+    monkeypatch.setattr(desk.broker, "on_switch", taken.append)
+    assert (await desk.refused("switch_account", account="U3")).code == "ACCOUNT_KIND_MISMATCH"
+    monkeypatch.setattr(type(desk.broker), "open_intents", 1)
+    assert (await desk.refused("switch_account", account="du2")).code == "ORDER_BLOCKED_UNKNOWN"
+    monkeypatch.setattr(type(desk.broker), "open_intents", 0)
+    assert taken == []
+    assert await desk.call("switch_account", account="du2") == {"account": "DU2", "changed": True}
+    (other,) = taken
+    assert (other.account_id, other.login_account) == ("DU2", desk.simulator.account)
+    assert other.fingerprint != desk.broker.profile.fingerprint, "a face of the one meets no core of the other"
 
 
 @pytest.mark.parametrize(

@@ -144,9 +144,13 @@ async def test_the_accounts_of_the_login(drive: Any, accounts: Any) -> None:
         await desk.until(lambda: "DU7654321" in desk.text, "the accounts")
         assert "● DU1234567" in desk.text
         await desk.press("down", "enter")
+        await desk.until(lambda: "Go over to DU7654321?" in desk.text, "the question")
+        await desk.press("enter", calm=0.05)
+        assert not desk.feed.called("switch_account"), "a held key confirms nothing"
+        await desk.press("enter", calm=2)
         await desk.until(lambda: pinned in desk.text, "the refusal")
         desk.feed.answers["switch_account"] = {"account": "DU7654321", "changed": True}
-        await desk.press("enter")
+        await desk.press("enter", "enter", calm=2)
         await desk.until(lambda: desk.app.screen is desk.app.account, "the page")
         assert desk.feed.called("switch_account") == [{"account": "DU7654321"}] * 2
 
