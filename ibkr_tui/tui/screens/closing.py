@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from textual.content import Content
 
@@ -20,13 +21,18 @@ from ibkr_tui.tui.trade.writes import CANCEL_ALL_WORD, FLATTEN_WORD, KILL_OFF_WO
 from ibkr_tui.tui.widgets.order_board import price_words
 
 KEEP, CLOSE, CANCEL, ONE, LIFT = "keep", "close", "cancel", "one", "lift"
+AT_LIMIT: Final = (
+    "Market orders are not allowed here (allow_market): the limit stands where the market is, and works on if it moves."
+)
 
 
 def close_screen(state: DeskState, position: Position, preview: OrderPreview, *, reverse: bool) -> ChoiceScreen:
-    """Whether to close a position at market, or to turn it round."""
+    """Whether to close a position, or to turn it round: at market, or at the limit of the preview."""
     name = clean(position.description or position.symbol, limit=30)
     after = -position.qty if reverse else Decimal(0)
-    order = f"{preview.side.upper()} {figures.quantity(preview.qty)} {name} at market"
+    limit = preview.limit_price
+    where = "at market" if limit is None else f"at a limit of {figures.number(limit)}"
+    order = f"{preview.side.upper()} {figures.quantity(preview.qty)} {name} {where}"
     worth = f"  about {figures.number(preview.value, 0)} {clean(preview.currency, limit=5)}"
     body = [
         Content.assemble((order, "bold"), (worth, "$muted")),
@@ -34,6 +40,8 @@ def close_screen(state: DeskState, position: Position, preview: OrderPreview, *,
         Content.assemble(f"P&L of it so far {figures.signed(state.open_pnl(position))}  ", _price(state, position)),
         *preview_lines(preview),
     ]
+    if limit is not None:
+        body.append(Content.styled(AT_LIMIT, "$warn"))
     working = [row for row in state.open_orders() if row.conid == position.conid]
     if working:
         count = "One order works on it and is" if len(working) == 1 else f"{len(working)} orders work on it and are"
@@ -50,7 +58,7 @@ def _price(state: DeskState, position: Position) -> tuple[str, str]:
     return f"price {figures.number(price)}, {age}", "$muted" if live else "bold $warn"
 
 
-def flatten_screen(state: DeskState) -> TypedWordScreen:
+def flatten_screen(state: DeskState, *, at_limit: bool = False) -> TypedWordScreen:
     """Whether to close every position."""
     positions = state.positions()
     worth = sum((abs(state.price_of(row)[0] * row.qty * row.multiplier) for row in positions), Decimal(0))
@@ -62,8 +70,9 @@ def flatten_screen(state: DeskState) -> TypedWordScreen:
     sum_words = f", about {figures.number(worth, 0)} {currencies.pop()}" if len(currencies) == 1 else ""
     count = "One position is" if len(positions) == 1 else f"All {len(positions)} positions are"
     body = [
-        Content.styled(f"{count} closed at market{sum_words}.", "bold"),
+        Content.styled(f"{count} closed {'at limits' if at_limit else 'at market'}{sum_words}.", "bold"),
         Content(names + more),
+        *([Content.styled(AT_LIMIT, "$warn")] if at_limit else []),
         Content("Every working order is asked to be cancelled first."),
     ]
     return TypedWordScreen("Flatten the account?", body, FLATTEN_WORD)

@@ -151,7 +151,7 @@ class Doors:
     # closing
 
     def close(self, position: Position | None, *, reverse: bool = False) -> None:
-        """Close a position at market, or turn it round, after asking."""
+        """Close a position, or turn it round, after asking: at market, or at a limit where that is not allowed."""
         if position is None or position.qty == 0:
             self._app.tell("Nothing is held in the selected instrument.")
             return
@@ -178,11 +178,23 @@ class Doors:
         if not self._state.positions():
             self._app.tell("No position is open.")
             return
-        self._app.push_screen(closing.flatten_screen(self._state), self._flatten_if)
+        self._app.run_worker(self._ask_flatten(), name="flatten", group="flatten", exit_on_error=False)
 
-    def _flatten_if(self, typed: str | None) -> None:
-        if typed == DONE:
-            self._write("flatten", writes.flatten(self._state.feed), refused="Not flattened")
+    async def _ask_flatten(self) -> None:
+        at_limit = False
+        if self._state.kind == "live":
+            try:
+                at_limit = await writes.flattens_at_limit(self._state.feed)
+            except BrokerError as error:
+                self._app.tell(f"Not flattened: {clean(str(error), limit=300)}", Severity.ERROR)
+                return
+
+        def decide(typed: str | None) -> None:
+            if typed == DONE:
+                call = writes.flatten(self._state.feed, at_limit=at_limit)
+                self._write("flatten", call, refused="Not flattened")
+
+        self._app.push_screen(closing.flatten_screen(self._state, at_limit=at_limit), decide)
 
     # moving
 

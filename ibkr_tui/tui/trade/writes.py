@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from ibkr_tui.model.errors import CATALOGUE, BrokerError
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview
 from ibkr_tui.model.portfolio import Position
+from ibkr_tui.tui import requests
 from ibkr_tui.tui.feed import Feed
 from ibkr_tui.tui.trade import calls
 
@@ -15,6 +17,7 @@ FLATTEN_WORD: Final = "CLOSE-ALL"
 CANCEL_ALL_WORD: Final = "CANCEL-ALL"
 KILL_OFF_WORD: Final = "RESUME"
 _PEOPLE_DEADLINE_S: Final = 600.0
+_NO_MARKET: Final = "LIVE_MARKET_ORDER"
 
 
 def order_name(order: Order) -> str:
@@ -38,21 +41,40 @@ async def cancel_all(feed: Feed) -> Any:
 
 
 async def preview_close(feed: Feed, position: Position, *, reverse: bool) -> OrderPreview:
-    """What closing a position at market would do, or turning it round."""
-    arguments = {"kind": "reverse" if reverse else "close", "conid": position.conid}
+    """What closing a position would do, or turning it round: at market, or where this profile may send no market order,
+    at a limit where the market is."""
+    arguments: dict[str, object] = {"kind": "reverse" if reverse else "close", "conid": position.conid}
+    preview = await feed.call("preview_order", arguments, result=OrderPreview, deadline=20)
+    if _NO_MARKET not in preview.refused_by:
+        return preview
+    arguments["limit_price"] = plain(preview.price)
     return await feed.call("preview_order", arguments, result=OrderPreview, deadline=20)
 
 
 async def close(feed: Feed, position: Position, preview: OrderPreview, *, reverse: bool) -> Any:
-    """Close a position at market, or turn it round; its working orders are cancelled first."""
+    """Close a position as previewed, or turn it round; its working orders are cancelled first."""
     operation = "reverse_position" if reverse else "close_position"
-    arguments = {"conid": position.conid} | await calls.approval(feed, preview)
+    limit = {} if preview.limit_price is None else {"limit_price": plain(preview.limit_price)}
+    arguments = {"conid": position.conid} | limit | await calls.approval(feed, preview)
     return await feed.call(operation, arguments, deadline=_PEOPLE_DEADLINE_S)
 
 
-async def flatten(feed: Feed) -> Any:
-    """Close every position at market."""
-    return await feed.call("close_all_positions", {"confirm": FLATTEN_WORD}, deadline=_PEOPLE_DEADLINE_S)
+async def flattens_at_limit(feed: Feed) -> bool:
+    """Whether a live profile may send no market order, so that positions are closed at limits."""
+    return not (await requests.live_gate(feed)).allow_market
+
+
+async def flatten(feed: Feed, *, at_limit: bool) -> None:
+    """Close every position. Raises BrokerError with those that are not closed, and why."""
+    arguments = {"confirm": FLATTEN_WORD} | ({"at_limit": True} if at_limit else {})
+    answer = await feed.call("close_all_positions", arguments, deadline=_PEOPLE_DEADLINE_S)
+    rows = [row for row in answer.get("positions", ()) if row.get("error")]
+    if rows:
+        names = "; ".join(f"{row['description']}: {row['text']}" for row in rows)
+        raise BrokerError(
+            rows[0]["error"] if rows[0]["error"] in CATALOGUE else "INTERNAL",
+            f"{len(rows)} of {len(answer['positions'])} positions are not closed, and what guards them stays: {names}",
+        )
 
 
 async def amend_price(feed: Feed, order: Order, price: Decimal) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.guards import Guards
+from ibkr_tui.model.live_gate import LiveGate
 from ibkr_tui.model.orders import OrderState, Side
 from ibkr_tui.tui.feed import LinkState
 from ibkr_tui.tui.screens.choice import ChoiceScreen
@@ -131,6 +132,36 @@ async def test_a_live_close_is_approved_first(drive: Any, core: Any, scene: Any)
         assert desk.feed.called("close_position") == [{"conid": 265598, "approval": "a1"}]
 
 
+async def test_where_no_market_order_is_allowed_a_position_is_closed_at_a_limit(
+    drive: Any, core: Any, scene: Any
+) -> None:
+    def preview(asked: dict[str, Any]) -> Any:
+        limit = asked.get("limit_price")
+        fields = {"limit_price": D(limit)} if limit else {"refused_by": ("LIVE_MARKET_ORDER",)}
+        return scene.preview(side=Side.SELL, needs_approval=True, preview_id="p1", **fields)
+
+    async with drive(kind="live") as desk:
+        core(desk)
+        desk.feed.answers["preview_order"] = preview
+        await desk.press("tab", "x")
+        await asked(desk)
+        assert "SELL 100 AAPL at a limit of 189.42" in desk.text
+        assert "allow_market" in desk.text
+        await desk.press("y", calm=1)
+        await desk.until(lambda: desk.feed.called("close_position"), "the close")
+        assert desk.feed.called("close_position") == [{"conid": 265598, "limit_price": "189.42", "approval": "a1"}]
+        gate = LiveGate("live", applies=True, is_open=True, allow_market=False, gates=(), checklist=())
+        desk.feed.answers["get_live_gate"] = lambda _: gate
+        refused = {"description": "NVDA", "error": "RISK_NO_QUOTE", "text": "no fresh quote"}
+        desk.feed.answers["close_all_positions"] = lambda _: {"positions": [refused, {"description": "AAPL"}]}
+        await desk.press("f")
+        await asked(desk, TypedWordScreen)
+        assert "closed at limits" in desk.text
+        await type_word(desk, "close-all")
+        await desk.until(lambda: "1 of 2 positions" in desk.text, "the one that is not closed")
+        assert desk.feed.called("close_all_positions") == [{"confirm": "CLOSE-ALL", "at_limit": True}]
+
+
 async def test_a_live_order_is_approved_first(drive: Any, core: Any, scene: Any) -> None:
     async with drive(kind="live") as desk:
         page = await blotter(desk, core, "t1")
@@ -202,7 +233,7 @@ async def test_the_whole_bracket_moves_together(drive: Any, core: Any) -> None:
         await desk.press("y", calm=1)
         await desk.until(lambda: len(desk.feed.called("amend_order")) == 3, "the amendments")
         moved = desk.feed.called("amend_order")
-        assert [a.get("stop_price") or a["limit_price"] for a in moved] == ["184.99", "187.99", "194.99"], "the leading leg first"
+        assert [a.get("stop_price") or a["limit_price"] for a in moved] == ["184.99", "187.99", "194.99"]
 
 
 async def test_no_move_is_no_amendment(drive: Any, core: Any) -> None:
