@@ -5,8 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import sys
 
 PRIVATE_UMASK = 0o077
+
+
+def leave_no_prompt() -> None:
+    """PYTHONINSPECT would leave a Python prompt in the process that held the keys: begin anew without it."""
+    if os.environ.pop("PYTHONINSPECT", ""):
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program itself
 
 
 def harden() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from ibkr_tui.cli.hardening import harden
+from ibkr_tui.cli.hardening import harden, leave_no_prompt
 from ibkr_tui.cli.selection import Selection
 
 _COMMANDS: Final = {
@@ -85,6 +85,7 @@ def main(
     context: click.Context, profile: str | None, account: str | None, config: Path | None, low_bandwidth: bool
 ) -> None:
     """A full-screen terminal for trading with Interactive Brokers over the IBKR Web API."""
+    leave_no_prompt()
     harden()
     context.obj = Selection(profile, config, account=account, low_bandwidth=low_bandwidth)
     if context.invoked_subcommand is None:
