@@ -82,6 +82,23 @@ async def test_a_disk_that_takes_nothing(place: Any, device: str, flags: int, wo
     assert place.found() is None
 
 
+@on_linux
+async def test_a_disk_that_fills_while_old_commits_are_moved(place: Any) -> None:
+    """Fault F2: the log takes commits, the file takes no page of them; nothing is lost and nobody falls."""
+    async with place.journal() as journal:
+        await place.send(journal, "tA")
+        await journal._database.read(lambda connection: connection.execute("PRAGMA wal_autocheckpoint=1"))
+        checkpoint = "PRAGMA wal_checkpoint(FULL)"
+        with behind(place.database, "/dev/full", os.O_RDWR):
+            await place.send(journal, "tB")
+            with pytest.raises(sqlite3.OperationalError, match="full"):
+                await journal._database._in_thread(lambda: journal._database._connection.execute(checkpoint).fetchall())  # type: ignore[union-attr]
+        await place.send(journal, "tC")
+        assert not journal.failure
+    assert place.found() is None
+    assert place.verdict().last == 10
+
+
 async def test_a_file_that_may_not_be_written(place: Any) -> None:
     async with place.journal() as journal:
         await place.send(journal, "tA")

@@ -140,6 +140,24 @@ async def test_a_redirect_is_not_followed(connect: Connect) -> None:
     assert elsewhere.connections == 0
 
 
+async def test_cookies_are_not_kept_and_a_head_has_its_limit(connect: Connect) -> None:
+    """Fault R37: junk in the head of an answer is of no use to anybody."""
+    junk = "X-Junk: " + "j" * 65_536
+    cookies = "Set-Cookie: api=stolen; Domain=.ibkr.com; Path=/", "Set-Cookie: \xff\xfe=;;;="
+
+    async def respond(state: RawServer, __: str, writer: asyncio.StreamWriter) -> None:
+        head = junk if len(state.heads) == 1 else "X-Junk: " + "j" * 1_000_000
+        writer.write(response(b"{}", "200 OK", head, *cookies))
+
+    async with serving(respond) as server:
+        transport = connect(server.url)
+        assert (await transport.get("/a")).status == 200
+        with pytest.raises(BrokerError) as caught:
+            await transport.get("/b", deadline=0.9)
+    assert caught.value.code == "IBKR_UNAVAILABLE"
+    assert not any("cookie" in head.lower() for head in server.heads)
+
+
 async def test_ten_refused_at_once_cause_one_renewal_and_each_is_repeated_once(
     connect: Connect, signer: CountingSigner
 ) -> None:
