@@ -30,6 +30,7 @@ from ibkr_tui.core.orders.proof import Proof, proof
 from ibkr_tui.core.orders.transitions import next_state, state_of
 from ibkr_tui.core.orders.wire import OrderRow, order_row
 from ibkr_tui.model.clock import Clock
+from ibkr_tui.model.masking import mask_account
 from ibkr_tui.model.orders import Fill, Order, OrderState, OrderTicket, Side, Tif
 from ibkr_tui.model.table import Table
 
@@ -60,6 +61,7 @@ class OrderBook(Following):
         self._sparse: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._gone = Lately(clock, seconds=2 * DAY, most=20_000)
         self._past: dict[str, Intent] = {}
+        self._strayed: set[str] = set()
 
     def __iter__(self) -> Iterator[Order]:
         return iter([followed.order for followed in self._followed.values()])
@@ -170,7 +172,7 @@ class OrderBook(Following):
     def sight(self, row: Mapping[str, Any]) -> bool:
         """Take in a row of the stream or of an order read. False when it is too sparse to be understood alone."""
         sparse = order_row(row)
-        if sparse is None or sparse.account not in {"", self._account}:
+        if sparse is None or self._is_elsewhere(sparse.account, sparse.order_ref):
             return True
         followed = self._of_row(sparse)
         if followed is not None:
@@ -193,7 +195,7 @@ class OrderBook(Following):
 
         A fill proves its order: one that was unknown is found.
         """
-        if fill.account not in {"", self._account}:
+        if self._is_elsewhere(fill.account, fill.coid):
             return None
         followed = self._followed.get(self._keys.get(fill.order_id, "")) or self._followed.get(fill.coid)
         if followed is None or (followed.order.conid, followed.order.side) != (fill.conid, fill.side):
@@ -218,6 +220,19 @@ class OrderBook(Following):
         state = next_state(order.state, status, filled=filled, qty=largest, cancel_age=self._cancel_age(followed))
         self._change(followed, state=state, filled=filled, avg_price=order.avg_price or average, text="")
         return known
+
+    def _is_elsewhere(self, account: str, coid: str) -> bool:
+        """Whether a row is another account's; one that carries an order of ours there raises an alarm, once."""
+        if account in {"", self._account}:
+            return False
+        followed = self._followed.get(coid)
+        if followed is not None and followed.ours and coid not in self._strayed:
+            self._strayed.add(coid)
+            words = (
+                f"IBKR shows {followed.order.description}'s order {coid} at another account, {mask_account(account)}"
+            )
+            self._on_alarm(f"{words}: turn the kill switch on and ask IBKR", coid)
+        return True
 
     # questions about orders
 

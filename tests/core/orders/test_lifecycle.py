@@ -227,6 +227,20 @@ def test_another_accounts_rows_are_none_of_ours(desk: Desk) -> None:
     assert len(desk.table) == 1
 
 
+def test_our_own_order_at_another_account_raises_an_alarm_once(desk: Desk) -> None:
+    """Fault R17: what carries our cOID was not to go there."""
+    desk.begin()
+    desk.book.answered("tA", OrderState.UNKNOWN)
+    for _ in range(2):
+        desk.book.sight(sor("Submitted", acct="DU7654321"))
+        assert desk.book.fill(execution(account="DU7654321")) is None
+    (alarm,) = desk.alarms
+    assert "DU·····21" in alarm and "kill switch" in alarm
+    assert desk.state() is OrderState.UNKNOWN, "and nothing is sent on its side meanwhile"
+    desk.book.sight(sor("Submitted", acct="DU7654321", order_ref="somebody else's"))
+    assert len(desk.alarms) == 1
+
+
 def test_a_rejected_order_that_lives_is_shown_alive_with_an_alarm(desk: Desk) -> None:
     desk.begin()
     desk.book.answered("tA", OrderState.REJECTED, text="no")
