@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RUNBOOK: Final = "live_runbook.md"
 ENFORCED: Final = (
     "Every live order and amendment needs a preview that was approved, for exactly that order, once; --yes is none.",
-    "Market orders, closings among them, need allow_market in the risk policy.",
+    "Market orders, closings among them, need allow_market in the risk policy; without it closings are at a limit.",
     "Quantity, value, value a day, orders a minute, leverage, collar and the age of the quote, as the policy says.",
     "The kill switch refuses every new order, and no cancel.",
     "An order is in the journal before its first byte leaves; without a journal none does.",

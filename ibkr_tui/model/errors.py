@@ -132,7 +132,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
         False, "See `ibkr-tui doctor --live` for what is missing; the checklist is on the Health page, Live gate."
     ),
     "LIVE_MARKET_ORDER": ErrorKind(
-        False, "Give a limit price, or set allow_market = true in the profile's risk policy."
+        False, "Give a limit price, or set allow_market = true in the profile's risk policy and restart the core."
     ),
     "ORDER_BLOCKED_UNKNOWN": ErrorKind(False, "Resolve the unknown order on this instrument and side first."),
     "AUDIT_RETENTION": ErrorKind(

@@ -282,9 +282,9 @@ class Gate:
         other = "ask" if leg.ticket.side is Side.BUY else "bid"
         return BrokerError(
             error.code,
-            error.message,
+            f"{error.message}; at a limit of {plain(price)}, the {other}, it fills at once as the market is",
             details=error.details | {"field": field, "marketable": plain(price)},
-            user_action=f"{error.user_action} {field}={plain(price)}, the {other}, fills at once as the market is.",
+            user_action=f"Set {error.details['set']} = true and restart the core, or give {field}={plain(price)}.",
         )
 
     def _check_journal(self) -> None:

@@ -253,4 +253,4 @@ async def test_a_market_order_on_live_is_told_what_to_set_and_which_limit_fills(
         "LIVE_MARKET_ORDER", "limit_price", "99",
     )  # fmt: skip
     assert "Set risk_policies.tight.allow_market = true" in problem.user_action
-    assert "limit_price=99, the bid" in problem.user_action
+    assert ("limit of 99, the bid" in problem.message, "limit_price=99" in problem.user_action) == (True, True)
