@@ -190,6 +190,7 @@ class Broker:
             reconciler=self.orders.reconciler,
             pnl=self.pnl,
             tell=self.orders.recorder.say,
+            prompted=self.orders.prompts.heard,
         )
         self.stream = Stream(self.authenticator, self.session.session_cookie, self.clock, self.feed)
         self.health = HealthBoard(
@@ -296,6 +297,7 @@ class Broker:
             "orders": self._after_login(self.orders.reconciler.run),
             "market hours": self._after_login(self.market.run),
             "cancels kept up": self.orders.pursuit.run,
+            "prompts": self.orders.prompts.run,
             "subscriptions": self._tend,
             "alerts": self.alerts.run,
             "guards": self.orders.guards.run,

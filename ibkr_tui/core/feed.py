@@ -21,7 +21,8 @@ ALWAYS: Final = ("sor+{}", 'str+{"realtimeUpdatesOnly":false,"days":1}', "spl+{}
 
 
 class Feed:
-    """Follows the stream's life and routes its frames. `tell` gets a broker's bulletin or notification."""
+    """Follows the stream's life and routes its frames. `tell` gets a broker's bulletin or notification, unless
+    `prompted` takes it for a prompt that wants an answer."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Feed:
         reconciler: Reconciler,
         pnl: PnlBoard,
         tell: Callable[[str], None],
+        prompted: Callable[[Mapping[str, Any]], bool] = lambda row: False,
     ) -> None:
         self._send = send
         self._board = board
@@ -45,6 +47,7 @@ class Feed:
         self._reconciler = reconciler
         self._pnl = pnl
         self._tell = tell
+        self._prompted = prompted
         self._opened_before = False
 
     def opened(self) -> None:
@@ -90,6 +93,8 @@ class Feed:
 
     def _notify(self, args: Any) -> None:
         for row in args if isinstance(args, list) else [args]:
+            if isinstance(row, Mapping) and self._prompted(row):
+                continue
             said = row.get("text") or row.get("message") if isinstance(row, Mapping) else None
             if isinstance(said, str) and said.strip():
                 self._tell(sentence(said, limit=300))

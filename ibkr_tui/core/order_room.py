@@ -22,6 +22,7 @@ from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.limits import LimitsInForce
 from ibkr_tui.core.orders.preview import Previewer
+from ibkr_tui.core.orders.prompt_desk import PromptDesk
 from ibkr_tui.core.orders.pursuit import Pursuit
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
@@ -97,6 +98,15 @@ class OrderRoom:
             approvals=self.approvals,
             clock=clock,
             on_journal_failure=self._trip,
+        )
+        self.prompts = PromptDesk(
+            calls=calls,
+            desk=self.desk,
+            book=self.book,
+            recorder=self.recorder,
+            quiet=quiet,
+            check=self.gate.check_switch,
+            look=self.reconciler.look,
         )
         self.canceller = Canceller(
             account=account,

@@ -166,7 +166,10 @@ class Fill(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What the broker asks before it takes an order: its own words, cleaned. `asked_face` may answer."""
+    """What the broker asks before it takes an order: its own words, cleaned. `asked_face` may answer; empty: any may.
+
+    With `options` one of them is the answer.
+    """
 
     id: str
     order_key: str
@@ -176,6 +179,7 @@ class Question(msgspec.Struct, frozen=True):
     summary: str
     asked_at: datetime
     expires_at: datetime
+    options: tuple[str, ...] = ()
 
 
 class PreviewLeg(msgspec.Struct, frozen=True):

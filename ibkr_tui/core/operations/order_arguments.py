@@ -39,10 +39,11 @@ class ResolveOrder(WhichOrder, frozen=True, forbid_unknown_fields=True):
 
 
 class AnswerQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person's answer to a broker's question."""
+    """A person's answer to a broker's question: yes or no, or one of the options that it names."""
 
     question_id: str
-    confirmed: bool
+    confirmed: bool | None = None
+    option: str = ""
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

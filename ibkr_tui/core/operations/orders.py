@@ -26,6 +26,7 @@ from ibkr_tui.core.orders.sweep import CancelOutcome
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import GroupResult, Proposal
 from ibkr_tui.model.orders import Order, OrderState
+from ibkr_tui.model.text import clean
 
 if TYPE_CHECKING:
     from ibkr_tui.core.broker import Broker
@@ -197,8 +198,10 @@ class OrderHandlers:
         return _group(name, broker.orders.book.group(name))
 
     async def answer_question(self, arguments: AnswerQuestion, caller: Caller) -> dict[str, Any]:
-        question = self._broker.orders.desk.answer(arguments.question_id, arguments.confirmed, caller)
-        return {"question_id": question.id, "confirmed": arguments.confirmed, "order_key": question.order_key}
+        desk = self._broker.orders.desk
+        question, decision = desk.answer(arguments.question_id, arguments.confirmed, caller, arguments.option)
+        told = {"question_id": question.id, "confirmed": decision.confirmed, "order_key": question.order_key}
+        return told | ({"option": clean(decision.option, limit=60)} if question.options else {})
 
     async def _prepare(self, caller: Caller) -> None:
         broker = self._broker

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 
+from ibkr_tui.core.orders.prompts import Prompt
 from ibkr_tui.model.text import clean, clean_html, sentence
 
 _REGISTERED: Final = re.compile(r"already registered", re.IGNORECASE)
 _NOT_CONFIRMED: Final = re.compile(r"^\s*order not confirmed", re.IGNORECASE)
 _LOST_REPLY: Final = re.compile(r"reply id not found|service unavailable|time(d )?\s?out", re.IGNORECASE)
+_MOST_OPTIONS: Final = 9
 _NO_SESSION: Final = re.compile(r"no bridge|no session|not authenticated|init session", re.IGNORECASE)
 _REFUSALS: Final = re.compile(
     r"no bridge|not authenticated|init session|invalid|insufficient|margin|suitab|permission|permitted|not allowed"
@@ -59,11 +62,13 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One question, to be answered by `id`; its messages cleaned, with their ids side by side."""
+    """One question, to be answered by `id`; its messages cleaned, with their ids side by side. A `prompt` is answered
+    with one of its own options."""
 
     id: str
     messages: tuple[str, ...]
     message_ids: tuple[str, ...]
+    prompt: Prompt | None = None
 
 
 class Questions(msgspec.Struct, frozen=True):
@@ -73,11 +78,13 @@ class Questions(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A definite no. `concern`: what kind of a warning it is, if one. `declined`: it was our own no."""
+    """A definite no. `concern`: what kind of a warning it is, if any. `declined`: it was our own; to a prompt with the
+    `order_id` that the order has at the broker all the same."""
 
     text: str
     concern: Concern | None = None
     declined: bool = False
+    order_id: str = ""
 
 
 class Partly(msgspec.Struct, frozen=True):
@@ -130,10 +137,38 @@ def concern_of(text: str) -> Concern | None:
     return next((concern for concern, words in _CONCERNS if words.search(text)), None)
 
 
+def prompt_of(row: Mapping[str, Any]) -> Asked | None:
+    """The prompt that an answer or a frame of the topic `ntf` is; None when it is none, or has nothing to choose."""
+    order_id, request_id, text = str(row.get("orderId") or ""), row.get("reqId"), row.get("text")
+    options = row.get("options")
+    is_prompt = isinstance(text, str) and isinstance(options, list) and row.get("prompt") is not False
+    if not is_prompt or not isinstance(request_id, str | int) or not (order_id.isascii() and order_id.isdigit()):
+        return None
+    offered = tuple(dict.fromkeys(option for option in options or [] if isinstance(option, str) and option.strip()))
+    if not offered or not str(request_id):
+        return None
+    known = clean(str(row.get("messageId") or ""), limit=40)
+    name = clean(f"prompt-{order_id}-{request_id}", limit=80)
+    prompt = Prompt(order_id, str(request_id), offered[:_MOST_OPTIONS])
+    return Asked(name, (clean_html(str(text)),), (known,) if known else (), prompt)
+
+
+def notified(status: int, body: bytes, asked: Asked, confirmed: bool) -> Outcome:
+    """What the answer to an answered prompt proves. It comes as plain words: "Success", "Request was submitted"."""
+    said = clean(body[:400].decode("utf-8", "replace"), limit=200)
+    if status != 200 or '"error"' in said or asked.prompt is None:
+        return _unclear(f"HTTP {status} to the answer of a prompt", body)
+    if not confirmed:
+        return Refused(said, declined=True, order_id=asked.prompt.order_id)
+    return Accepted((AcceptedRow(asked.prompt.order_id, ""),))
+
+
 def _object(status: int, data: dict[str, Any], body: bytes, reply: bool) -> Outcome:
     error = data.get("error")
     if isinstance(error, str) and error.strip():
         return _error(status, sentence(error, limit=500), body, reply)
+    if status == 200 and (prompted := prompt_of(data)) is not None:
+        return Questions((prompted,))
     if status == 200 and "reqId" in data and isinstance(data.get("text"), str):
         return _refused(sentence(data["text"], limit=500))
     return _unclear(f"HTTP {status} of an unknown shape", body)

@@ -22,8 +22,9 @@ from ibkr_tui.core.orders.answers import (
     Refused,
     Unclear,
     classify,
+    notified,
 )
-from ibkr_tui.core.orders.questions import Decision, QuestionDesk
+from ibkr_tui.core.orders.questions import Decision, QuestionDesk, no_to
 from ibkr_tui.core.quiet import QuietWindow
 from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
 from ibkr_tui.core.web.course import Check
@@ -37,9 +38,10 @@ class SendCall(Protocol):
 
 
 class ReplyCall(Protocol):
-    """The call that answers a question; leaves once; raises NotSent or AnswerLost."""
+    """The calls that answer a question, a prompt; each leaves once; raises NotSent or AnswerLost."""
 
     async def reply(self, question_id: str, confirmed: bool, *, check: Check | None = None) -> Answer: ...
+    async def notify(self, order_id: str, request_id: str, text: str, *, check: Check | None = None) -> Answer: ...
 
 
 _STOPPED: Final = {"KILL_SWITCH_ON"}
@@ -87,7 +89,14 @@ class Conversation:
                 return await self._converse(outcome, topic, caller)
             return outcome
 
-    async def _exchange(self, call: Callable[[], Awaitable[Answer]], topic: Topic, *, reply: bool) -> Outcome | Unsent:
+    async def _exchange(
+        self,
+        call: Callable[[], Awaitable[Answer]],
+        topic: Topic,
+        *,
+        reply: bool,
+        prompted: tuple[Asked, bool] | None = None,
+    ) -> Outcome | Unsent:
         try:
             answer = await call()
         except NotSent as error:
@@ -97,6 +106,8 @@ class Conversation:
             return Unsent(error)
         except AnswerLost as error:
             return Unclear(error.message)
+        if prompted is not None:
+            return notified(answer.status, answer.body, *prompted)
         return classify(answer.status, answer.body, coid=topic.coid, reply=reply, orders=topic.orders)
 
     async def _converse(self, first: Questions | Partly, topic: Topic, caller: Caller) -> Outcome | Unsent:
@@ -111,11 +122,15 @@ class Conversation:
             if asked.id in answered:
                 continue
             answered.add(asked.id)
+            if asked.prompt is not None and not self._desk.take(asked):
+                outcome = Unclear("IBKR's prompt is answered already, as the stream told it")
+                tally.take(outcome)
+                continue
             decision = tally.no or await self._decide(asked, topic, caller, rounds)
             rounds += 1
             outcome = await self._reply(asked, decision, topic)
             if decision.confirmed and isinstance(outcome, Unsent):  # stopped when its yes was about to leave
-                decision = Decision(False, outcome.error.message)
+                decision = no_to(asked, outcome.error.message)
                 topic.answered(asked, "no", decision.by)
                 outcome = await self._reply(asked, decision, topic)
             if not decision.confirmed:
@@ -130,8 +145,14 @@ class Conversation:
 
     async def _reply(self, asked: Asked, decision: Decision, topic: Topic) -> Outcome | Unsent:
         check = topic.check if decision.confirmed else None
-        call = partial(self._calls.reply, asked.id, decision.confirmed, check=check)
-        return await self._exchange(call, topic, reply=True)
+        if asked.prompt is None:
+            call = partial(self._calls.reply, asked.id, decision.confirmed, check=check)
+            return await self._exchange(call, topic, reply=True)
+        if not decision.option:
+            return Unclear(f"IBKR's prompt is left open, none of its options is a plain no ({decision.by})")
+        prompt = asked.prompt
+        say = partial(self._calls.notify, prompt.order_id, prompt.request_id, decision.option, check=check)
+        return await self._exchange(say, topic, reply=True, prompted=(asked, decision.confirmed))
 
     async def _decide(self, asked: Asked, topic: Topic, caller: Caller, rounds: int) -> Decision:
         text = " ".join(" · ".join(asked.messages).split())
@@ -143,7 +164,7 @@ class Conversation:
             try:
                 topic.check()
             except BrokerError as error:
-                decision = Decision(False, error.message)
+                decision = no_to(asked, error.message)
         topic.answered(asked, "yes" if decision.confirmed else "no", decision.by)
         return decision
 
@@ -196,4 +217,4 @@ def _declined(outcome: Outcome | Unsent, asked: Asked, decision: Decision) -> Ou
     if not isinstance(outcome, Refused):
         return outcome
     text = " ".join(" · ".join(asked.messages).split())
-    return Refused(f"declined ({decision.by}): {text}", declined=True)
+    return Refused(f"declined ({decision.by}): {text}", declined=True, order_id=outcome.order_id)

@@ -34,7 +34,9 @@ class Settlement:
             self._taken(orders, outcome.rows, failed)
             return
         for order in orders:
-            if isinstance(outcome, Unsent):
+            if isinstance(outcome, Refused) and outcome.order_id and order is orders[0]:
+                self._ending(order, outcome)
+            elif isinstance(outcome, Unsent):
                 self.not_sent(order, f"not sent: {outcome.error.message}")
             elif isinstance(outcome, Refused):
                 self._refused(order, outcome)
@@ -76,6 +78,12 @@ class Settlement:
         booked = self._book.answered(order.key, OrderState.WORKING, order_id=row.order_id, status=row.status)
         if booked.state is OrderState.REJECTED:
             self._recorder.note(order.key, Turn("rejected", facts, IntentState.REJECTED))
+
+    def _ending(self, order: Order, outcome: Refused) -> None:
+        """Its prompt was declined: the broker has an order of that id, and says how it ends."""
+        self._recorder.note(order.key, Turn(state=IntentState.UNKNOWN, order_id=outcome.order_id))
+        self._book.cancel_asked(order.key)
+        self._book.answered(order.key, OrderState.CANCELLING, order_id=outcome.order_id, text=outcome.text)
 
     def _refused(self, order: Order, outcome: Refused) -> None:
         if self._book.answered(order.key, OrderState.REJECTED, text=outcome.text).state is OrderState.REJECTED:

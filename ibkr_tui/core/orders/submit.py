@@ -102,7 +102,7 @@ class Submitter:
         details = {"coid": order.coid}
         if order.state is OrderState.UNKNOWN:
             raise _unknown(order, details)
-        if order.state is OrderState.REJECTED:
+        if order.state is OrderState.REJECTED or _is_declined(outcome):
             raise _rejected(order, outcome, details, caller)
         return order
 
@@ -124,7 +124,7 @@ class Submitter:
             if order.state is OrderState.UNKNOWN:
                 raise _unknown(order, details | {"coid": order.coid})
         rejected = [order for order in orders if order.state is OrderState.REJECTED]
-        if len(rejected) == len(orders):
+        if len(rejected) == len(orders) or _is_declined(outcome):
             raise _rejected(orders[0], outcome, details, caller)
         if not rejected:
             return group_result(submission.group_id, proposal.kind, orders)
@@ -249,6 +249,10 @@ class Submitter:
 def _unknown(order: Order, details: dict[str, object] | dict[str, str]) -> BrokerError:
     words = f"{summary(order)}: its fate is not known: {order.text}"
     return BrokerError("IBKR_ORDER_UNKNOWN", words, details=details)
+
+
+def _is_declined(outcome: Outcome | Unsent) -> bool:
+    return isinstance(outcome, Refused) and outcome.declined
 
 
 def _rejected(

@@ -227,6 +227,19 @@ class Endpoints:
         path = f"/iserver/reply/{quote(question_id, safe='')}"
         return await self._transport.send_once("POST", path, {"confirmed": confirmed}, deadline=deadline, check=check)
 
+    async def notify(
+        self,
+        order_id: str,
+        request_id: str,
+        text: str,
+        *,
+        deadline: float = DEADLINE,
+        check: Check | None = None,
+    ) -> Answer:
+        """Answer one prompt of the broker's about an order, with an option of its own (reference 4.6). As `place`."""
+        body = {"orderId": int(_order_id(order_id)), "reqId": request_id, "text": text}
+        return await self._transport.send_once("POST", "/iserver/notification", body, deadline=deadline, check=check)
+
     async def modify(
         self, account: str, order_id: str, body: bytes, *, deadline: float = DEADLINE, check: Check | None = None
     ) -> Answer:

@@ -230,3 +230,21 @@ async def test_a_cancel_by_number_waits_for_no_list_while_a_question_is_open(
     (listed,) = [row for row in (await simulator.state())["orders"] if str(row["orderId"]) == number]
     assert listed["status"] in {"PendingCancel", "Cancelled"}
     assert (await desk.refused("cancel_order", order_id="999999999")).code == "ORDER_NOT_FOUND"
+
+
+async def test_a_prompt_is_answered_with_an_option_of_its_own_and_the_order_works(
+    desk: Any, until: Until, simulator: Any
+) -> None:
+    await simulator.control("orders", {"do": "prompt"})
+    placing = asyncio.create_task(desk.call("place_order", **APPLE))
+    questions = desk.broker.tables["questions"]
+    await until(lambda: len(questions))
+    (question,) = questions.rows().values()
+    assert question.message_ids == ("p12",) and "Submit" in question.options
+    answered = await desk.call("answer_question", question_id=question.id, option="submit")
+    assert (answered["confirmed"], answered["option"]) == (True, "Submit")
+    order = await placing
+    await until(lambda: desk.state(order.coid) is OrderState.WORKING and len(questions) == 0)
+    (listed,) = [row for row in (await simulator.state())["orders"] if row.get("order_ref") == order.coid]
+    assert listed["status"] in {"PreSubmitted", "Submitted"}
+    await desk.settle(until)

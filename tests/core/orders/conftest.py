@@ -22,6 +22,7 @@ from ibkr_tui.core.orders.conversation import Conversation
 from ibkr_tui.core.orders.gate import Gate
 from ibkr_tui.core.orders.lifecycle import OrderBook
 from ibkr_tui.core.orders.limits import LimitsInForce
+from ibkr_tui.core.orders.prompt_desk import PromptDesk
 from ibkr_tui.core.orders.pursuit import Pursuit
 from ibkr_tui.core.orders.questions import QuestionDesk
 from ibkr_tui.core.orders.reconcile import Reconciler
@@ -71,6 +72,9 @@ class Script:
 
     async def reply(self, question_id: str, confirmed: bool, *, check: Check | None = None) -> Answer:
         return await self._leave(f"reply {question_id}", confirmed, check)
+
+    async def notify(self, order_id: str, request_id: str, text: str, *, check: Check | None = None) -> Answer:
+        return await self._leave(f"notify {order_id} {request_id}", text, check)
 
     async def modify(self, account: str, order_id: str, body: bytes, *, check: Check | None = None) -> Answer:
         return await self._leave(f"modify {order_id}", msgspec.json.decode(body), check)
@@ -165,6 +169,10 @@ class OrderDesk:
             conversation=conversation, gate=self.gate, lock=self.submitter.lock, look=self.reconciler.look,
         )  # fmt: skip
         self.book.on_naked, self.book.on_restated = self.recorder.naked, self.recorder.restated
+        self.prompts = PromptDesk(
+            calls=self.script, desk=self.desk, book=self.book, recorder=self.recorder, quiet=self.quiet,
+            check=self.gate.check_switch, look=self.reconciler.look,
+        )  # fmt: skip
         self.pursuit = Pursuit(book=self.book, recorder=self.recorder, cancel=self.canceller.cancel, clock=clock)
         self.resolver = Resolver(
             book=self.book, recorder=self.recorder, pursuit=self.pursuit, looked=self.reconciler.looked, clock=clock
