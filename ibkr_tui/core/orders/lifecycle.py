@@ -228,10 +228,8 @@ class OrderBook(Following):
         followed = self._followed.get(coid)
         if followed is not None and followed.ours and coid not in self._strayed:
             self._strayed.add(coid)
-            words = (
-                f"IBKR shows {followed.order.description}'s order {coid} at another account, {mask_account(account)}"
-            )
-            self._on_alarm(f"{words}: turn the kill switch on and ask IBKR", coid)
+            what = f"IBKR shows the order {coid}, {followed.order.description}, at another account"
+            self._on_alarm(f"{what}, {mask_account(account)}: turn the kill switch on and ask IBKR", coid)
         return True
 
     # questions about orders
