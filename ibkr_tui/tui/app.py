@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -19,6 +19,7 @@ from ibkr_tui.model.clock import Clock, SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event, Severity
 from ibkr_tui.model.masking import mask_accounts
+from ibkr_tui.model.orders import Question
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests, themes
 from ibkr_tui.tui.account_mask import AccountMask
@@ -351,19 +352,21 @@ class TradingApp(SparingApp):
             if screen.is_attached:
                 screen.dismiss(GONE)
         for question in rows.values():
-            if self._asking is None and question.asked_face == self.feed.face_id and self.feed.is_live:
+            is_ours = question.asked_face in {"", self.feed.face_id}
+            if self._asking is None and is_ours and self.feed.is_live:
                 screen = self._asking = QuestionScreen(question, self.state)
-                self.push_screen(screen, lambda given, asked=question.id: self._answered(asked, given))
+                self.push_screen(screen, lambda given, asked=question: self._answered(asked, given))
 
-    def _answered(self, question_id: str, given: str | None) -> None:
+    def _answered(self, question: Question, given: str | None) -> None:
         self._asking = None
+        self.feed.questions.rows.pop(question.id, None)
         if given not in {None, GONE}:
-            self.feed.questions.rows.pop(question_id, None)
-            self.run_worker(self._answer(question_id, yes=given == YES), name="answer", exit_on_error=False)
+            answer = {"option": given} if given in question.options else {"confirmed": given == YES}
+            self.run_worker(self._answer(question.id, answer), name="answer", exit_on_error=False)
 
-    async def _answer(self, question_id: str, *, yes: bool) -> None:
+    async def _answer(self, question_id: str, answer: Mapping[str, object]) -> None:
         try:
-            await requests.answer(self.feed, question_id, yes=yes)
+            await requests.answer(self.feed, question_id, answer)
         except BrokerError as error:
             self.notify(clean(str(error), limit=400), severity="error", markup=False, timeout=15)
 

@@ -128,6 +128,6 @@ async def acknowledge_live(feed: Feed, item: str, typed: str) -> LiveGate:
     return await feed.call("acknowledge_live", {"item": item, "typed": typed}, result=LiveGate, deadline=10)
 
 
-async def answer(feed: Feed, question_id: str, *, yes: bool) -> None:
-    """Answer a broker's question."""
-    await feed.call("answer_question", {"question_id": question_id, "confirmed": yes}, deadline=20)
+async def answer(feed: Feed, question_id: str, given: Mapping[str, object]) -> None:
+    """Answer a broker's question: with `confirmed`, or with an `option` of its own."""
+    await feed.call("answer_question", {"question_id": question_id, **given}, deadline=20)

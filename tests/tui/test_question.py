@@ -58,6 +58,34 @@ async def test_the_arrow_and_enter_can_say_yes(drive: Any, scene: Any) -> None:
         assert desk.feed.called("answer_question")[0]["confirmed"] is True
 
 
+async def test_a_prompt_shows_ibkrs_own_options_and_its_no_is_the_default(drive: Any, scene: Any) -> None:
+    """Asked of nobody in particular: whichever app is there."""
+    prompt = {"asked_face": "", "options": ("Submit", "Modify", "Cancel")}
+    async with drive() as desk:
+        await ask(desk, scene, **prompt)
+        assert "Cancel  n" in desk.text and "Submit  1" in desk.text and "Modify  2" in desk.text
+        await desk.press("1", calm=2)
+        await desk.until(lambda: desk.feed.called("answer_question"), "the answer")
+        desk.feed.rows("questions", {"q2": scene.question(id="q2", **prompt)})
+        await desk.frame()
+        await desk.until(lambda: isinstance(desk.app.screen, QuestionScreen), "the next one")
+        await desk.press("escape")
+        await desk.until(lambda: len(desk.feed.called("answer_question")) == 2, "the no")
+        assert desk.feed.called("answer_question") == [
+            {"question_id": "q1", "option": "Submit"}, {"question_id": "q2", "option": "Cancel"},
+        ]  # fmt: skip
+
+
+async def test_a_prompt_without_a_plain_no_is_left_to_run_out(drive: Any, scene: Any) -> None:
+    async with drive() as desk:
+        await ask(desk, scene, options=("Left", "Right"))
+        assert "Let it run out" in desk.text
+        await desk.press("enter")
+        await desk.frame()
+        assert desk.app.screen is desk.app.desk
+        assert desk.feed.called("answer_question") == []
+
+
 async def test_it_closes_when_the_core_takes_it_back(drive: Any, scene: Any) -> None:
     async with drive() as desk:
         await ask(desk, scene)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ibkr_tui.core.orders.prompts import Prompt
+from ibkr_tui.model.prompts import Prompt
 from ibkr_tui.model.text import clean, clean_html, sentence
 
 _REGISTERED: Final = re.compile(r"already registered", re.IGNORECASE)

@@ -14,7 +14,6 @@ from ibkr_tui.core.journal.journal import Turn
 from ibkr_tui.core.orders.answers import Accepted, Asked, Outcome, Refused, Unclear, notified, prompt_of
 from ibkr_tui.core.orders.followed import FOREIGN
 from ibkr_tui.core.orders.lifecycle import OrderBook
-from ibkr_tui.core.orders.prompts import Prompt
 from ibkr_tui.core.orders.questions import Decision, QuestionDesk, no_to
 from ibkr_tui.core.orders.recorder import Recorder, summary
 from ibkr_tui.core.quiet import QuietWindow
@@ -22,6 +21,7 @@ from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
 from ibkr_tui.core.web.course import Check
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.orders import Order
+from ibkr_tui.model.prompts import Prompt
 
 
 class NotifyCall(Protocol):

@@ -15,11 +15,11 @@ import msgspec
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.orders.answers import Asked, critical
 from ibkr_tui.core.orders.lately import DAY, Lately
-from ibkr_tui.core.orders.prompts import choice, named
 from ibkr_tui.core.settings import SafetySettings
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Question
+from ibkr_tui.model.prompts import choice, named
 from ibkr_tui.model.table import Table
 
 PATIENCE: Final = 45.0

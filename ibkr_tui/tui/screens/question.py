@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from ibkr_tui.model.orders import Question
+from ibkr_tui.model.prompts import choice
 from ibkr_tui.model.quotes import QuoteStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
@@ -15,13 +16,17 @@ NO, YES, GONE = "no", "yes", "gone"
 
 
 class QuestionScreen(ChoiceScreen):
-    """Answers with `no` or `yes`; `gone` when the core has taken the question back."""
+    """Answers with `no` or `yes`, or with one of the question's own options; `gone` when the core has taken it back, or
+    its person lets it run out."""
 
     def __init__(self, question: Question, state: DeskState) -> None:
         self.question = question
         self._state = state
         ids = " ".join(clean(message_id, limit=20) for message_id in question.message_ids)
-        answers = [Answer(NO, "No, don't send", "n"), Answer(YES, "Yes, send", "y", guarded=True)]
+        answers = _options(question) or [
+            Answer(NO, "No, don't send", "n"),
+            Answer(YES, "Yes, send", "y", guarded=True),
+        ]
         super().__init__(Content(f"IBKR asks · {ids}".rstrip(" ·")), self._words(), answers, tone="warn")
 
     def _words(self) -> list[Content]:
@@ -57,3 +62,14 @@ class QuestionScreen(ChoiceScreen):
         """A second has passed."""
         self.body = self._words()
         self.refresh_lines()
+
+
+def _options(question: Question) -> list[Answer]:
+    """IBKR's own options with a number each, before them the one that says no; where none does, letting it run out."""
+    no = choice(question.options, False)
+    others = [option for option in question.options if option != no]
+    if not others:
+        return []
+    harmless = Answer(no, clean(no, limit=40), "n") if no else Answer(GONE, "Let it run out", "n")
+    numbered = enumerate(others, 1)
+    return [harmless, *[Answer(name, clean(name, limit=40), str(number), guarded=True) for number, name in numbered]]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from ibkr_tui.core.orders.answers import prompt_of
-from ibkr_tui.core.orders.prompts import choice
 from ibkr_tui.core.web.answer import AnswerLost
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import OrderState
+from ibkr_tui.model.prompts import choice
 
 NAME = "prompt-77-5"
 
