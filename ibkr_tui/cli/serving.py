@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -188,6 +189,7 @@ class _Service:
         self._notices.ready(f"serves profile {self._facts.profile}")
         if self._terms.ready_fd is None:
             tell(f"The core serves profile {self._facts.profile} (process {self._facts.pid}); Ctrl-C stops it.")
+        gc.freeze()  # what is loaded now stays: the collector's full passes over it would hold up the stream
         if self._terms.detach:
             nowhere = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):

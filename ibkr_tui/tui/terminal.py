@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import locale
 import os
 import select
@@ -22,6 +23,7 @@ _UNMEANT: Final = (signal.SIGUSR1, signal.SIGUSR2)
 STATUS: Final = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGQUIT: 131}
 RESTORE_S: Final = 0.4
 LEAVE_S: Final = 4.0
+STANDS_AFTER_S: Final = 2.5
 _TRIES: Final = 100
 _LEAVE_ALTERNATE: Final = "\x1b[?1049l"
 _RESTORE: Final = (
@@ -57,6 +59,12 @@ def run_app(app: App[Any], *, inline: bool = False) -> int:
     return app.return_value if isinstance(app.return_value, int) else 0
 
 
+def stay_smooth(loop: asyncio.AbstractEventLoop) -> None:
+    """What is there once the app stands is there until it ends: the collector, whose full passes over it hold up a
+    frame, need not look at it again."""
+    loop.call_later(STANDS_AFTER_S, gc.freeze)
+
+
 def terminal_problem() -> str:
     """Why no full-screen app can run here; empty when one can."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -88,6 +96,7 @@ class _Leaving:
     async def drive(self) -> None:
         """Run the app in this loop."""
         self._loop = asyncio.get_running_loop()
+        stay_smooth(self._loop)
         if self.status is None:
             await self._app.run_async(inline=self._inline, mouse=not self._inline)
 

@@ -26,6 +26,7 @@ from ibkr_tui.tui.app import TradingApp
 from ibkr_tui.tui.feed import Feed
 from ibkr_tui.tui.launcher import Attachment
 from ibkr_tui.tui.settings import UiSettings
+from ibkr_tui.tui.terminal import stay_smooth
 
 SAMPLE_S = 0.005
 COLUMNS = ("Symbol", "Last", "Chg", "Chg%", "Bid", "Ask", "Vol", "Age")
@@ -142,6 +143,7 @@ async def main(kind: str, socket: str, folder: str, out: str) -> None:
     settings = UiSettings(low_bandwidth=kind == "low")
     app: Measured = Plain(launcher) if kind == "table" else Ours(launcher, Path(folder), settings)
     app.out = Path(out)
+    stay_smooth(asyncio.get_running_loop())
     with contextlib.suppress(asyncio.CancelledError):
         await app.run_async()
 
