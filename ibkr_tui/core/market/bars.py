@@ -16,6 +16,12 @@ from ibkr_tui.model.quotes import Bar
 _PERIOD: Final = re.compile(r"([1-9][0-9]{0,3})(min|h|d|w|m|y)")
 _BAR: Final = re.compile(r"(1|2|3|5|10|15|30)min|(1|2|3|4|8)h|1d|1w|1m")
 _MOST: Final = {"min": 30, "h": 8, "d": 1000, "w": 792, "m": 182, "y": 15}
+_MINUTES: Final = {"min": 1, "h": 60, "d": 1440, "w": 10_080, "m": 43_200, "y": 525_600}
+_RANGES: Final = (
+    # a period, and the shortest and the longest bar that it may have (reference 4.8)
+    ("1min", "1min", "1min"), ("1h", "1min", "8h"), ("1d", "1min", "8h"), ("1w", "10min", "1w"), ("1m", "1h", "1m"),
+    ("3m", "2h", "1m"), ("6m", "4h", "1m"), ("1y", "8h", "1m"), ("3y", "1d", "1m"), ("15y", "1w", "1m"),
+)  # fmt: skip
 
 
 def check_period(period: str, bar: str) -> None:
@@ -25,6 +31,21 @@ def check_period(period: str, bar: str) -> None:
         raise BrokerError("BAD_ARGUMENT", "period is 1-30min, 1-8h, 1-1000d, 1-792w, 1-182m or 1-15y")
     if not _BAR.fullmatch(bar):
         raise BrokerError("BAD_ARGUMENT", "bar is 1, 2, 3, 5, 10, 15 or 30min, 1, 2, 3, 4 or 8h, 1d, 1w or 1m")
+    shortest, longest = _range(_minutes(period))
+    if not _minutes(shortest) <= _minutes(bar) <= _minutes(longest):
+        raise BrokerError("BAD_ARGUMENT", f"bar: {period} has bars from {shortest} to {longest}, not of {bar}")
+
+
+def _minutes(length: str) -> int:
+    number = length.rstrip("dhimnwy")
+    return int(number) * _MINUTES[length[len(number) :]]
+
+
+def _range(minutes: int) -> tuple[str, str]:
+    """The bars of a period: between two that are documented, what either allows."""
+    below = [row for row in _RANGES if _minutes(row[0]) <= minutes]
+    above = [row for row in _RANGES if _minutes(row[0]) >= minutes]
+    return (below or above)[-1 if below else 0][1], (above or below)[0 if above else -1][2]
 
 
 def read_bars(answer: Mapping[str, Any], instrument: Instrument) -> list[Bar]:

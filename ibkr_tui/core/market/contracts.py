@@ -102,14 +102,21 @@ class Contracts:
         return self._instruments.get(conid) or self._sketches.get(conid) or await self.instrument(conid)
 
     async def resolve(
-        self, symbol: str = "", conid: int | None = None, *, sec_type: str = "", exchange: str = ""
+        self,
+        symbol: str = "",
+        conid: int | None = None,
+        *,
+        sec_type: str = "",
+        exchange: str = "",
+        routed: bool = False,
     ) -> Instrument:
-        """The one listing that is meant.
+        """The one listing that is meant. `routed`: the exchange is where an order goes, which may be no listing.
 
         Raises BrokerError SYMBOL_NOT_FOUND, or SYMBOL_AMBIGUOUS with the candidates in its details.
         """
         if conid is None:
-            conid = await self._conid(symbol, sec_type.upper(), exchange.upper())
+            word = exchange.upper()
+            conid = await self._conid(symbol, sec_type.upper(), "" if word == "SMART" else word, listed_only=not routed)
         return await self.instrument(conid)
 
     async def instrument(self, conid: int) -> Instrument:
@@ -118,7 +125,12 @@ class Contracts:
         if found is None:
             if conid <= 0:
                 raise BrokerError("SYMBOL_NOT_FOUND", "a conid is a number above zero")
-            found = _instrument(conid, await self._reads.contract(conid))
+            try:
+                found = _instrument(conid, await self._reads.contract(conid))
+            except BrokerError as error:
+                if error.code != "IBKR_REQUEST_REFUSED" or error.details.get("status") != 400:
+                    raise
+                raise BrokerError("SYMBOL_NOT_FOUND", f"IBKR knows no contract {conid}") from None
             self._instruments.put(conid, found)
         return found
 
@@ -130,19 +142,19 @@ class Contracts:
         marked = [self._marked(listing) for listing in listings]
         return sorted(marked, key=lambda listing: (listing.symbol != text, not listing.preferred))
 
-    async def _conid(self, symbol: str, sec_type: str, exchange: str) -> int:
+    async def _conid(self, symbol: str, sec_type: str, exchange: str, *, listed_only: bool) -> int:
         text = _checked(symbol)
         pair = _PAIR.fullmatch(text)
         if pair and sec_type in {"", "CASH"}:
             text, sec_type, exchange = f"{pair[1]}.{pair[2]}", "CASH", ""
-        key = (text, sec_type, exchange)
+        key = (text, sec_type, exchange, listed_only)
         found = self._conids.get(key)
         if found is None and sec_type in {"", "OPT"} and (option := parse_occ(symbol)) and self.find_option:
             found = await self.find_option(option)
             self._conids.put(key, found)
         if found is None:
             candidates = await self._candidates(text, sec_type)
-            found = (await self._choose(text, candidates, exchange)).conid
+            found = (await self._choose(text, candidates, exchange, listed_only=listed_only)).conid
             self._conids.put(key, found)
         return found
 
@@ -161,7 +173,10 @@ class Contracts:
             raise BrokerError("SYMBOL_NOT_FOUND", f"name the {sec_type} contract of {symbol} {how}by its conid")
         rows = await self._reads.search(symbol, sec_type)
         listings = [listing for row in rows if (listing := _listing(row, sec_type)) is not None]
-        return [listing for listing in listings if listing.symbol == symbol]
+        left = [listing for listing in listings if listing.symbol == symbol]
+        if not sec_type and left and all(listing.sec_type == "FUT" for listing in left):
+            return await self._futures(FutureName(symbol))  # the row is what they are futures of, and is not traded
+        return left
 
     async def _futures(self, future: FutureName) -> list[Listing]:
         """The contracts that are meant, the nearest first. `exchange` holds what tells them apart: their day."""
@@ -174,10 +189,13 @@ class Contracts:
             fitting = fitting[:1]
         return [Listing(c.conid, future.symbol, f"{c.symbol} {c.expiry}", "FUT", str(c.expiry)) for c in fitting]
 
-    async def _choose(self, symbol: str, candidates: list[Listing], exchange: str) -> Listing:
+    async def _choose(self, symbol: str, candidates: list[Listing], exchange: str, *, listed_only: bool) -> Listing:
         if not candidates:
             raise BrokerError("SYMBOL_NOT_FOUND", f"IBKR knows no “{clean(symbol, limit=40)}”")
         listed = [listing for listing in candidates if listing.exchange == exchange]
+        if listed_only and exchange and not listed and candidates[0].sec_type == "STK":
+            names = ", ".join(dict.fromkeys(listing.exchange for listing in candidates[:_MOST_CANDIDATES]))
+            raise BrokerError("SYMBOL_NOT_FOUND", f"“{symbol}” has no listing on {clean(exchange, limit=16)}: {names}")
         left = listed or candidates
         for word in self._prefer:
             if left[0].sec_type == "FUT":

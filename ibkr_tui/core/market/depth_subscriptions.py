@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ibkr_tui.core.market.depth import DepthBoard
-from ibkr_tui.core.market.depth_refusals import refusal_of
 from ibkr_tui.core.market.looking import Looking
+from ibkr_tui.core.market.refusals import refusal_of
 from ibkr_tui.core.market.subscriptions import RENEW_EVERY, Send, check_room
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.instruments import Instrument

@@ -9,6 +9,7 @@ from ibkr_tui.core.dispatch import Caller, Operation, Tier
 from ibkr_tui.core.market.bars import check_period, read_bars
 from ibkr_tui.core.market.depth import MOST_LEVELS, cut
 from ibkr_tui.core.market.look import no_depth
+from ibkr_tui.core.market.refusals import not_subscribed
 from ibkr_tui.core.market.scanner import check_scan, read_scan
 from ibkr_tui.core.market.snapshots import read_snapshots
 from ibkr_tui.core.operations.arguments import (
@@ -88,7 +89,7 @@ class MarketHandlers:
         if quote is None:
             raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"IBKR sent no prices of {instrument.description}")
         if quote.availability[:1] in {"N", "O"}:
-            raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"{instrument.description}: {quote.problem}")
+            raise not_subscribed(instrument.description, quote.problem)
         return quote
 
     async def get_bars(self, arguments: GetBars, caller: Caller) -> list[Bar]:

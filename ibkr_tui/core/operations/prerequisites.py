@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ibkr_tui.core.market.depth_refusals import has_no_book, no_permission
+from ibkr_tui.core.market.refusals import has_no_book, no_permission, not_subscribed
 from ibkr_tui.core.operations.arguments import WhichInstrument
 from ibkr_tui.core.operations.order_arguments import PlaceOrder
 from ibkr_tui.core.session.waiting import wait_for
@@ -45,22 +45,25 @@ class Prerequisites:
         await self._broker.orders.reconciler.first_read(FIRST_ORDERS_WITHIN)
         await self._broker.portfolio.first_positions(FIRST_ORDERS_WITHIN)
 
-    async def instrument(self, which: WhichInstrument) -> Instrument:
-        """The instrument that is meant. Raises BrokerError SYMBOL_NOT_FOUND, AMBIGUOUS_SYMBOL, BAD_ARGUMENT."""
+    async def instrument(self, which: WhichInstrument, *, routed: bool = False) -> Instrument:
+        """The instrument that is meant; `routed` as in `Contracts.resolve`.
+
+        Raises BrokerError SYMBOL_NOT_FOUND, SYMBOL_AMBIGUOUS, BAD_ARGUMENT.
+        """
         if not which.symbol and which.conid is None:
             raise BrokerError("BAD_ARGUMENT", "name the instrument: symbol or conid")
         if which.conid is not None and (known := self._broker.contracts.known(which.conid)):
             return known
         await self.ready()
         return await self._broker.contracts.resolve(
-            which.symbol, which.conid, sec_type=which.sec_type, exchange=which.exchange
+            which.symbol, which.conid, sec_type=which.sec_type, exchange=which.exchange, routed=routed
         )
 
     async def traded(self, arguments: PlaceOrder) -> Instrument:
         """The instrument of an order, subscribed: its quote is what the order is judged by."""
         exchange = "" if arguments.exchange.upper() == "SMART" else arguments.exchange
         which = WhichInstrument(arguments.symbol, arguments.conid, arguments.kind, exchange)
-        instrument = await self.instrument(which)
+        instrument = await self.instrument(which, routed=True)
         await self.quoted(instrument, needed=arguments.order_type == "market")
         return instrument
 
@@ -92,7 +95,7 @@ class Prerequisites:
         if row is None:
             raise BrokerError("IBKR_TICK_TIMEOUT", f"no price of {instrument.description} within {TICK_WITHIN:g} s")
         if row.status is QuoteStatus.NO_DATA and row.availability[:1] in {"N", "O"}:
-            raise BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"{instrument.description}: {row.problem}")
+            raise not_subscribed(instrument.description, row.problem)
         return row
 
     async def first_book(self, instrument: Instrument) -> DepthBook:
@@ -114,7 +117,8 @@ class Prerequisites:
             raise refusal.again()
         if row is None:
             quote = self._broker.tables["quotes"].get(str(instrument.conid))
-            if isinstance(quote, Quote) and has_no_book(quote.availability):
+            told_now = isinstance(quote, Quote) and quote.status is not QuoteStatus.STALE
+            if quote is not None and told_now and has_no_book(quote.availability):
                 raise no_permission(instrument.description)
             raise BrokerError(
                 "IBKR_TICK_TIMEOUT",

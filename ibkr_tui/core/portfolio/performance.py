@@ -61,15 +61,18 @@ class Reports:
         return cut(await self._once(("performance",), read), word, self._clock.now().date())
 
     async def transactions(self, conid: int, currency: str, days: int) -> list[Transaction]:
-        """The bookings of the last `days` days, newest first. Raises as `performance`."""
+        """The bookings of the last `days` days, newest first. All there are to be had are read, so that another number
+        of days needs no other call. Raises as `performance`."""
         if not 1 <= days <= MOST_DAYS:
             raise BrokerError("BAD_ARGUMENT", f"days: IBKR gives the bookings of 1 to {MOST_DAYS} days")
 
         async def read() -> list[Transaction]:
-            answer = await self._reads.transactions(self._account, conid, currency, days)
+            answer = await self._reads.transactions(self._account, conid, currency, MOST_DAYS)
             return read_transactions(self._account, answer)
 
-        return await self._once(("transactions", conid, currency, days), read)
+        booked = await self._once(("transactions", conid, currency), read)
+        first = self._clock.now().date() - timedelta(days=days)
+        return [booking for booking in booked if booking.day >= first]
 
     async def _once(self, key: Hashable, read: Callable[[], Awaitable[Value]]) -> Value:
         async with self._lock:

@@ -103,6 +103,8 @@ def _of_status(answer: Answer, words: str, what: str) -> BrokerError:
         return BrokerError("IBKR_RATE_LIMITED", f"{what}: IBKR says there were too many requests", details=details)
     if is_no_session(answer):
         return BrokerError("IBKR_NO_SESSION", f"{what}: no brokerage session{said}", details=details)
+    if status >= 500 and _MARKET_DATA.search(words):  # a history that may not be read is answered so
+        return BrokerError("IBKR_NO_MARKET_DATA_SUBSCRIPTION", f"{what}: {words}", details=details)
     if status == 410 or status >= 500 or 300 <= status < 400:
         return BrokerError("IBKR_UNAVAILABLE", f"{what}: IBKR answered {status}{said}", details=details)
     return _refused(status, words, what)

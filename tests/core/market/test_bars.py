@@ -48,13 +48,20 @@ def test_what_cannot_be_read_is_said(answer: dict[str, Any]) -> None:
     assert caught.value.code == "IBKR_RESPONSE_INVALID"
 
 
-@pytest.mark.parametrize(("period", "bar"), [("1d", "5min"), ("30min", "1min"), ("1000d", "1d"), ("15y", "1m")])
+@pytest.mark.parametrize(
+    ("period", "bar"),
+    [("1d", "5min"), ("30min", "1min"), ("30min", "8h"), ("1000d", "1d"), ("15y", "1m"), ("5d", "1min"), ("2w", "1m")],
+)
 def test_periods_the_broker_knows(period: str, bar: str) -> None:
     check_period(period, bar)
 
 
 @pytest.mark.parametrize(
-    ("period", "bar"), [("31min", "1min"), ("9h", "1min"), ("0d", "1d"), ("1d", "7min"), ("", "1d"), ("16y", "1w")]
+    ("period", "bar"),
+    [
+        *(("31min", "1min"), ("9h", "1min"), ("0d", "1d"), ("1d", "7min"), ("", "1d"), ("16y", "1w")),
+        *(("1d", "1w"), ("1w", "5min"), ("1y", "4h"), ("15y", "1d")),
+    ],
 )
 def test_periods_it_does_not_know(period: str, bar: str) -> None:
     with pytest.raises(BrokerError) as caught:

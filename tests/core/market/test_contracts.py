@@ -127,7 +127,28 @@ async def test_a_future_is_named_by_its_month_or_its_conid(reads: Reads, fake_cl
     assert (await contracts(reads, fake_clock).resolve(conid=515416632)).conid == 515416632
 
 
+async def test_an_exchange_that_does_not_list_it_is_refused_but_may_be_a_route(reads: Reads, fake_clock: Any) -> None:
+    with pytest.raises(BrokerError, match="no listing on LSE: MEXI, NASDAQ, EBS, TSE") as caught:
+        await contracts(reads, fake_clock).resolve("AAPL", exchange="lse")
+    assert caught.value.code == "SYMBOL_NOT_FOUND"
+    assert (await contracts(reads, fake_clock).resolve("AAPL", exchange="ARCA", routed=True)).conid == 265598
+    assert (await contracts(reads, fake_clock).resolve("AAPL", exchange="SMART")).conid == 265598
+
+
+async def test_a_conid_that_ibkr_does_not_know(reads: Reads, fake_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(conid: int) -> None:
+        raise BrokerError("IBKR_REQUEST_REFUSED", "contract not found", details={"status": 400})
+
+    monkeypatch.setattr(reads, "contract", refused)
+    with pytest.raises(BrokerError, match="IBKR knows no contract 7") as caught:
+        await contracts(reads, fake_clock).resolve(conid=7)
+    assert caught.value.code == "SYMBOL_NOT_FOUND"
+
+
 async def test_a_future_without_its_month_is_ambiguous(reads: Reads, fake_clock: Any) -> None:
+    reads.search_rows = [{"conid": "11004968", "symbol": "ES", "sections": [{"secType": "FUT", "months": "DEC25"}]}]
+    with pytest.raises(BrokerError, match="2025-12-19"):
+        await contracts(reads, fake_clock).resolve("ES")
     with pytest.raises(BrokerError) as caught:
         await contracts(reads, fake_clock).resolve("ES", sec_type="FUT")
     assert caught.value.code == "SYMBOL_AMBIGUOUS"

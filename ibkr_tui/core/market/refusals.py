@@ -1,4 +1,4 @@
-"""Why IBKR gives no book: the words of a `sbd` error frame, made one of our errors (reference 6: `{"error", "code"}`).
+"""Why IBKR gives no prices or no book: the words of an error frame, made one of our errors (reference 6).
 
 The codes of these frames are in no document, so the words decide; what they don't tell is passed on as it was said.
 """
@@ -39,6 +39,12 @@ def no_permission(name: str) -> BrokerError:
         f"depth of {name} needs a subscription of its own",
         user_action="Subscribe to this exchange's depth in IBKR's portal; the best bid and ask need none.",
     )
+
+
+def not_subscribed(name: str, problem: str) -> BrokerError:
+    """No prices of `name`: what its row says of it, without the code that stands there for people."""
+    code = "IBKR_NO_MARKET_DATA_SUBSCRIPTION"
+    return BrokerError(code, f"{name}: {problem.removesuffix(f'({code})').rstrip()}")
 
 
 def has_no_book(availability: str) -> bool:
