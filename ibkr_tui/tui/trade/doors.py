@@ -144,9 +144,13 @@ class Doors:
     def cancel_all_if(self, typed: str | None) -> None:
         """Cancel every working order if that was the answer."""
         if typed in {DONE, closing.CANCEL}:
-            self._write(
-                "cancel all", writes.cancel_all(self._state.feed), done="Every order was asked to be cancelled."
-            )
+            self._write("cancel all", self._cancel_everything(), refused="Not cancelled")
+
+    async def _cancel_everything(self) -> None:
+        """Ask for it, and say what became of each: a request that failed is no cancel."""
+        found = await writes.cancel_all(self._state.feed)
+        words = f"Cancel all: {clean(found.text, limit=400)}."
+        self._app.tell(words, Severity.INFO if found.is_whole else Severity.ERROR)
 
     # closing
 
@@ -235,15 +239,12 @@ class Doors:
 
     # one way out for every write
 
-    def _write(self, name: str, call: Awaitable[Any], *, refused: str = "", done: str = "") -> None:
-        self._app.run_worker(self._written(call, refused, done), name=name, group=name, exit_on_error=False)
+    def _write(self, name: str, call: Awaitable[Any], *, refused: str = "") -> None:
+        self._app.run_worker(self._written(call, refused), name=name, group=name, exit_on_error=False)
 
-    async def _written(self, call: Awaitable[Any], refused: str, done: str) -> None:
+    async def _written(self, call: Awaitable[Any], refused: str) -> None:
         try:
             await call
         except BrokerError as error:
             words = clean(str(error), limit=400)
             self._app.tell(f"{refused}: {words}" if refused else words, Severity.ERROR)
-        else:
-            if done:
-                self._app.tell(done)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from ibkr_tui.model.errors import CATALOGUE, BrokerError
 from ibkr_tui.model.numbers import plain
 from ibkr_tui.model.orders import Order, OrderPreview
@@ -35,9 +37,23 @@ async def cancel_group(feed: Feed, group_id: str) -> Any:
     return await feed.call("cancel_order", {"group_id": group_id}, deadline=60)
 
 
-async def cancel_all(feed: Feed) -> Any:
+class Swept(msgspec.Struct, frozen=True):
+    """What became of the requests to cancel everything: in words, and how many failed or wait to be seen."""
+
+    text: str = ""
+    failed: int = 0
+    waiting: int = 0
+    unread: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every order was asked for."""
+        return not (self.failed or self.waiting or self.unread)
+
+
+async def cancel_all(feed: Feed) -> Swept:
     """Ask for every working order to be cancelled."""
-    return await feed.call("cancel_all_orders", {}, deadline=60)
+    return await feed.call("cancel_all_orders", {}, result=Swept, deadline=80)
 
 
 async def preview_close(feed: Feed, position: Position, *, reverse: bool) -> OrderPreview:

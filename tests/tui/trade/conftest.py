@@ -53,7 +53,7 @@ def core(scene: Scene) -> Any:
             "place_oto_order": lambda _: group_result(GroupKind.OTO),
             "amend_order": lambda _: scene.order("t1"),
             "approve_order": lambda a: {"approval": "a1", "preview_id": a["preview_id"], "expires_at": NOW},
-            "cancel_all_orders": {},
+            "cancel_all_orders": {"text": "cancel requested for 4 orders"},
             "close_position": {},
             "reverse_position": {},
             "close_all_positions": {},
