@@ -39,6 +39,10 @@ class Money(msgspec.Struct, frozen=True):
     at: datetime
 
 
+def _divide() -> None:
+    raise ZeroDivisionError("secret inside")
+
+
 class FakeCore:
     """Tables and operations as a core has them."""
 
@@ -55,6 +59,7 @@ class FakeCore:
                 Operation("place_slow", Tier.CHANGE, Nothing, self._slow, "Wait for the gate, as an order."),
             ]
         )
+        self.fault: Callable[[], object] = _divide
         self.gate = asyncio.Event()
         self.begun = asyncio.Event()
         self.ended: asyncio.Queue[str] = asyncio.Queue()
@@ -72,7 +77,7 @@ class FakeCore:
         return Money(Decimal("1E+3"), datetime(2026, 1, 2, tzinfo=UTC))
 
     async def _fault(self, _arguments: Nothing, _caller: Caller) -> None:
-        raise ZeroDivisionError("secret inside")
+        self.fault()
 
     async def _refuse(self, _arguments: Nothing, _caller: Caller) -> None:
         raise BrokerError("RISK_ORDER_QTY", "too many", details={"limit": Decimal("1E+2")})

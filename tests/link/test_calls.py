@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import stat
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,35 @@ async def test_refusals_keep_code_words_and_details(served: Any, me: dict[str, A
             if code == "RISK_ORDER_QTY":
                 assert refused.value.details == {"limit": "100"}
         assert (await client.call("get_echo", {"text": "still here"}))["text"] == "still here"
+
+
+def _deep() -> None:
+    _deep()
+
+
+def _without_descriptors() -> None:
+    """Nothing more can be opened while this runs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        Path("/dev/null").open().close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("fault", [_deep, lambda: bytes(2**62), _without_descriptors], ids=["stack", "memory", "files"])
+async def test_a_core_at_a_limit_of_the_machine_refuses_and_goes_on(
+    served: Any, me: dict[str, Any], fault: Callable[[], object]
+) -> None:
+    """Fault P8."""
+    served.core.fault = fault
+    async with await LinkClient.connect(served.path, **me) as client:
+        with pytest.raises(BrokerError) as refused:
+            await client.call("get_fault")
+        assert refused.value.code == "INTERNAL"
+        assert (await client.call("get_echo", {"text": "still here"}))["text"] == "still here"
+    async with await LinkClient.connect(served.path, **me) as another:
+        assert (await another.call("get_echo", {"text": "and for others"}))["text"] == "and for others"
 
 
 async def test_an_order_outlives_its_caller_and_a_read_does_not(served: Any, me: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from ibkr_tui.core.config import load
+from ibkr_tui.core.journal.reading import DATABASE_NAME, newest, reading
 from ibkr_tui.core.supervision import CALM_AFTER, supervise
 from ibkr_tui.model.health import SessionState, StreamState
 from ibkr_tui.model.orders import OrderState
@@ -142,6 +143,22 @@ async def test_a_core_that_stops_takes_no_orders(running: Any, simulator: Any, t
         await desk.call("get_account")
         await desk.broker.stop()
         assert (await desk.refused("place_order", **APPLE)).code == "CORE_UNREACHABLE"
+
+
+async def test_a_core_that_stops_waits_for_the_answer_to_an_order(running: Any, simulator: Any, tmp_path: Path) -> None:
+    """Fault P1: what has left has its answer written down before the core ends."""
+    async with running(simulator, tmp_path) as desk:
+        await desk.call("get_open_orders")
+        await simulator.control("faults", {"method": "POST", "path": "/orders$", "do": "delay", "seconds": 0.7})
+        placing = asyncio.create_task(desk.call("place_order", **APPLE))
+        while not any(fault["struck"] for fault in (await simulator.state())["faults"]):
+            await asyncio.sleep(0.02)
+        await desk.broker.stop()
+        order = await placing
+        await simulator.clear_faults()
+        assert desk.state(order.coid) is OrderState.WORKING
+    with reading(tmp_path / DATABASE_NAME) as connection:
+        assert "accepted" in [row.kind for row in newest(connection, count=20, coid=order.coid).rows]
 
 
 async def test_a_failing_part_restarts_with_growing_waits(fake_clock: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -62,6 +63,29 @@ async def test_an_intent_and_its_audit_row_are_one_commit(journal: Journal, tmp_
         ("intent", "tA1", '{"qty":"1","symbol":"AAPL"}')
     ]
     assert ACCOUNT not in str(rows(tmp_path, "SELECT * FROM audit"))
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
+async def test_times_are_utc_wherever_the_machine_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """Fault P11: no row depends on the zone of the machine."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        journal = Journal(tmp_path, SystemClock(), "0.1.0")
+        await journal.open()
+        await journal.begin(intent(), {"symbol": "AAPL"})
+        (found,) = await journal.unfinished()
+        await journal.close()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    begun = datetime.now(UTC)
+    times = [str(ts) for (ts,) in rows(tmp_path, "SELECT ts FROM audit")]
+    assert all(ts.endswith("+00:00") for ts in times)
+    assert all(abs((datetime.fromisoformat(ts) - begun).total_seconds()) < 60 for ts in times)
+    assert abs((found.created_at - begun).total_seconds()) < 60
 
 
 async def test_a_coid_is_used_once(journal: Journal, tmp_path: Path) -> None:
