@@ -29,7 +29,7 @@ from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.market.tape import Tape
 from ibkr_tui.core.operations.catalogue import operations
-from ibkr_tui.core.order_room import OrderRoom
+from ibkr_tui.core.order_room import OrderRoom, Surroundings
 from ibkr_tui.core.orders.recall import open_journal
 from ibkr_tui.core.portfolio.performance import Reports
 from ibkr_tui.core.portfolio.pnl import PnlBoard
@@ -150,19 +150,21 @@ class Broker:
         self.journal = journal
         journal.on_rows = self._audited
         self.orders = OrderRoom(
-            profile=self.profile,
-            tables=self.tables,
-            logs=self.logs,
-            journal=journal,
-            calls=self.endpoints,
-            quiet=self.quiet,
-            portfolio=self.portfolio,
-            board=self.board,
-            contract=self.contracts.instrument,
-            switch=self.switch,
-            live=self.live,
-            alarm=self._alarm,
-            clock=self.clock,
+            Surroundings(
+                profile=self.profile,
+                tables=self.tables,
+                logs=self.logs,
+                journal=journal,
+                calls=self.endpoints,
+                quiet=self.quiet,
+                portfolio=self.portfolio,
+                board=self.board,
+                contract=self.contracts.instrument,
+                switch=self.switch,
+                live=self.live,
+                alarm=self._alarm,
+                clock=self.clock,
+            )
         )
 
     def _wire_alerts(self, state_dir: Path) -> None:

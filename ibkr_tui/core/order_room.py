@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ibkr_tui.core.dispatch import Caller
@@ -42,98 +43,120 @@ from ibkr_tui.model.log import Log
 from ibkr_tui.model.table import Table
 
 
-class OrderRoom:
-    """Everything about the orders of one account. Its parts are public: the operations use them."""
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the room stands on, all of it the broker's: the journal and the calls, the market and the holdings, the
+    guards, and the tables and logs that it writes. `contract` fetches an instrument, `alarm` tells people."""
 
-    def __init__(
-        self,
-        *,
-        profile: Profile,
-        tables: Mapping[str, Table[Any]],
-        logs: Mapping[str, Log[Any]],
-        journal: Journal,
-        calls: Endpoints,
-        quiet: QuietWindow,
-        portfolio: Portfolio,
-        board: QuoteBoard,
-        contract: Callable[[int], Awaitable[Instrument]],
-        switch: KillSwitch,
-        live: LiveDesk,
-        alarm: Callable[[str, str], None],
-        clock: Clock,
-    ) -> None:
-        account = profile.account_id
-        journal.on_failure = self._trip
-        self.recorder = Recorder(journal, logs["events"], logs["fills"], account, clock)
+    profile: Profile
+    tables: Mapping[str, Table[Any]]
+    logs: Mapping[str, Log[Any]]
+    journal: Journal
+    calls: Endpoints
+    quiet: QuietWindow
+    portfolio: Portfolio
+    board: QuoteBoard
+    contract: Callable[[int], Awaitable[Instrument]]
+    switch: KillSwitch
+    live: LiveDesk
+    alarm: Callable[[str, str], None]
+    clock: Clock
+
+    @property
+    def account(self) -> str:
+        """The one account whose orders these are."""
+        return self.profile.account_id
+
+    @property
+    def operator(self) -> str:
+        """Who is named to exchanges that want to know it."""
+        return self.profile.safety.ext_operator or self.account
+
+
+class OrderRoom:
+    """Everything about the orders of one account, in the sequence in which one lives: it is followed and recorded,
+    judged, sent, taken back, guarded. The parts are public: the operations use them.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self.operator = around.operator
+        self._follow(around)
+        self._judge(around)
+        self._send(around)
+        self._take_back(around)
+        self._guard(around)
+
+    def _follow(self, around: Surroundings) -> None:
+        """What is known of orders, and written down: the recorder, the book, the reads that fill it."""
+        account, clock, portfolio = around.account, around.clock, around.portfolio
+        events, fills = around.logs["events"], around.logs["fills"]
+        self.recorder = Recorder(around.journal, events, fills, account, clock)
         self.recorder.keep(lambda coid: self.book.find(coid) is not None)
         self.recorder.on_fill = lambda fill: portfolio.filled()
-        self.book = OrderBook(tables["orders"], account, clock, self.recorder.changed, alarm)
+        self.book = OrderBook(around.tables["orders"], account, clock, self.recorder.changed, around.alarm)
         self.book.on_naked, self.book.on_restated = self.recorder.naked, self.recorder.restated
-        self.desk = QuestionDesk(tables["questions"], profile.safety, clock)
-        conversation = Conversation(calls, self.desk, quiet)
-        self.operator = profile.safety.ext_operator or account
-        self.reconciler = Reconciler(reads=calls, book=self.book, recorder=self.recorder, clock=clock)
-        self.limits = LimitsInForce(profile.limits)
+        self.reconciler = Reconciler(reads=around.calls, book=self.book, recorder=self.recorder, clock=clock)
+
+    def _judge(self, around: Surroundings) -> None:
+        """What decides whether an order may leave: limits, facts, approvals, the gate; and its preview."""
+        self.limits = LimitsInForce(around.profile.limits)
         self.facts = FactsDesk(
-            profile=profile,
-            portfolio=portfolio,
-            positions=tables["positions"],
-            quotes=tables["quotes"],
-            board=board,
+            profile=around.profile,
+            portfolio=around.portfolio,
+            positions=around.tables["positions"],
+            quotes=around.tables["quotes"],
+            board=around.board,
             book=self.book,
-            contract=contract,
-            reads=calls,
-            clock=clock,
+            contract=around.contract,
+            reads=around.calls,
+            clock=around.clock,
             limits=lambda: self.limits.now,
         )
-        self.approvals = Approvals(clock, profile.safety.approval_expires_s)
+        self.approvals = Approvals(around.clock, around.profile.safety.approval_expires_s)
         self.gate = Gate(
-            profile=profile,
+            profile=around.profile,
             read_facts=self.facts.gather,
-            switch=switch,
-            live=live,
-            journal=journal,
+            switch=around.switch,
+            live=around.live,
+            journal=around.journal,
             book=self.book,
             limits=self.limits,
             approvals=self.approvals,
-            clock=clock,
+            clock=around.clock,
             on_journal_failure=self._trip,
         )
-        self.prompts = PromptDesk(
-            calls=calls,
-            desk=self.desk,
-            book=self.book,
-            recorder=self.recorder,
-            quiet=quiet,
-            check=self.gate.check_switch,
-            look=self.reconciler.look,
-        )
+        self.previewer = Previewer(gate=self.gate, approvals=self.approvals, reads=around.calls, limits=self.limits)
+
+    def _send(self, around: Surroundings) -> None:
+        """What speaks with the broker: orders, their cancels and amends, the answers to its questions and prompts."""
+        self.desk = QuestionDesk(around.tables["questions"], around.profile.safety, around.clock)
         self.canceller = Canceller(
-            account=account,
-            calls=calls,
+            account=around.account,
+            calls=around.calls,
             book=self.book,
             desk=self.desk,
             recorder=self.recorder,
             look=self.reconciler.look,
             operator=self.operator,
         )
+        conversation = Conversation(around.calls, self.desk, around.quiet)
         self.submitter = Submitter(
-            account=account,
-            calls=calls,
-            journal=journal,
+            account=around.account,
+            calls=around.calls,
+            journal=around.journal,
             book=self.book,
             recorder=self.recorder,
             conversation=conversation,
             gate=self.gate,
             identify=self.reconciler.look_at,
             cancel=self.canceller.cancel,
-            clock=clock,
+            clock=around.clock,
             instance=secrets.token_hex(8),
         )
         self.amender = Amender(
-            account=account,
-            calls=calls,
-            journal=journal,
+            account=around.account,
+            calls=around.calls,
+            journal=around.journal,
             book=self.book,
             recorder=self.recorder,
             conversation=conversation,
@@ -141,42 +164,57 @@ class OrderRoom:
             lock=self.submitter.lock,
             look=self.reconciler.look,
         )
-        self.pursuit = Pursuit(book=self.book, recorder=self.recorder, cancel=self.canceller.cancel, clock=clock)
+        self.prompts = PromptDesk(
+            calls=around.calls,
+            desk=self.desk,
+            book=self.book,
+            recorder=self.recorder,
+            quiet=around.quiet,
+            check=self.gate.check_switch,
+            look=self.reconciler.look,
+        )
+
+    def _take_back(self, around: Surroundings) -> None:
+        """What takes risk away: cancels that are kept up, sweeps, closings, verdicts on orders of unknown fate."""
+        self.pursuit = Pursuit(book=self.book, recorder=self.recorder, cancel=self.canceller.cancel, clock=around.clock)
         self.sweeper = Sweeper(
             book=self.book,
             canceller=self.canceller,
             read=self.reconciler.read_orders,
-            quiet=quiet,
+            quiet=around.quiet,
             keep_up=self.pursuit.begin,
-            clock=clock,
+            clock=around.clock,
         )
         self.closer = Closer(
-            account=account,
-            positions=portfolio.read_positions,
+            account=around.account,
+            positions=around.portfolio.read_positions,
             book=self.book,
             sweeper=self.sweeper,
             send=self.submitter.send_one,
             refusals=self._refusals,
-            clock=clock,
+            clock=around.clock,
             operator=self.operator,
-        )
-        self.previewer = Previewer(gate=self.gate, approvals=self.approvals, reads=calls, limits=self.limits)
-        self.guards = GuardDesk(
-            table=tables["guards"],
-            profile=profile.name,
-            switch=switch,
-            limits=self.limits,
-            journal=journal,
-            recorder=self.recorder,
-            clock=clock,
-            sweep=self._cancel_on_kill if profile.safety.cancel_on_kill else None,
         )
         self.resolver = Resolver(
             book=self.book,
             recorder=self.recorder,
             pursuit=self.pursuit,
             looked=self.reconciler.looked,
-            clock=clock,
+            clock=around.clock,
+        )
+
+    def _guard(self, around: Surroundings) -> None:
+        """What watches over all of it: the kill switch's file, the limits, the journal."""
+        around.journal.on_failure = self._trip
+        self.guards = GuardDesk(
+            table=around.tables["guards"],
+            profile=around.profile.name,
+            switch=around.switch,
+            limits=self.limits,
+            journal=around.journal,
+            recorder=self.recorder,
+            clock=around.clock,
+            sweep=self._cancel_on_kill if around.profile.safety.cancel_on_kill else None,
         )
 
     async def _refusals(self, proposal: Proposal, approval: str) -> tuple[BrokerError, ...]:
