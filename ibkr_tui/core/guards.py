@@ -149,6 +149,8 @@ class GuardDesk:
         words = f"KILL SWITCH on{_words(trip)}: no new order leaves, cancels do"
         self._recorder.say(words, Severity.ERROR, code="KILL_SWITCH_ON")
         if self._sweep is not None:
+            if self._sweeping is not None:
+                self._sweeping.cancel()  # this one asks for what that one had left
             self._sweeping = asyncio.create_task(self._swept(self._sweep), name="cancel all on kill")
         await self._audit("kill_switch", {"on": True, "by": trip.by, "text": trip.reason})
 

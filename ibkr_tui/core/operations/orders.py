@@ -153,9 +153,22 @@ class OrderHandlers:
         if self._find(name) is None and name.isascii() and name.isdigit():
             return await self._broker.outlives(lambda: self._cancel_unseen(name, caller), "cancel order")
         if not self._broker.orders.book.group(name):
-            return await self._broker.outlives(lambda: self._broker.orders.canceller.cancel(name, caller))
+            return await self._broker.outlives(lambda: self._cancel_one(name, caller), "cancel order")
         cancel = self._broker.orders.canceller.cancel_group
         return _group(name, await self._broker.outlives(lambda: cancel(name, caller), "cancel group"))
+
+    async def _cancel_one(self, name: str, caller: Caller) -> Order:
+        """Ask for it; what a penalty of the broker's holds back is asked for again, until the order is over."""
+        orders = self._broker.orders
+        try:
+            return await orders.canceller.cancel(name, caller)
+        except BrokerError as error:
+            order = orders.book.find(name)
+            if error.code != "IBKR_RATE_LIMITED" or order is None:
+                raise
+            orders.pursuit.begin(order.key, caller)
+            again = "The cancel is asked for again until the order is over; resolve_order verdict=keep ends that."
+            raise BrokerError(error.code, error.message, details=error.details, user_action=again) from None
 
     async def _look_for(self, name: str) -> None:
         """Read the broker's list for an order that is to be cancelled.

@@ -193,7 +193,7 @@ class Pacing:
     async def _cancels_turn(self, deadline: float) -> None:
         """A cancel waits for its turn as long as the penalty lasts; at once when there is none."""
         wait = max(0.0, self._cancel_not_before - self._clock.monotonic()) + self._cancels_waiting * CANCEL_EVERY
-        if min(wait, self.blocked_for) >= deadline:
+        if self.blocked_for and min(wait, self.blocked_for) >= deadline:
             raise _refused(
                 f"IBKR refused requests for their number; cancels leave every {CANCEL_EVERY:g} s, and the next turn "
                 f"comes in {wait:.0f} s",

@@ -30,6 +30,8 @@ from ibkr_tui.model.errors import BrokerError
 
 USER_AGENT: Final = "ibkr-tui/1"
 DEADLINE: Final = 10.0
+EXCHANGE_S: Final = 3.0
+"""Seconds of an order's deadline that are its exchange's own: what gets its turn later than that does not leave."""
 IDLE_S: Final = 240.0
 """After so long without a call a tickle goes first: the brokerage session dies after five minutes (A-053, W-08)."""
 BRIDGE_ATTEMPTS: Final = 6
@@ -217,7 +219,7 @@ class Transport:
         try:
             async with asyncio.timeout(deadline):
                 await self._wake()
-                async with self.pacing.turn(method, path, deadline=deadline, urgent=True):
+                async with self.pacing.turn(method, path, deadline=deadline - EXCHANGE_S, urgent=True):
                     headers = await self._authenticator.authorize(method, self._base + path, query)
                     return await self._exchange(self._orders, outgoing, headers, course)
         except TimeoutError:

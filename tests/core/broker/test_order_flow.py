@@ -248,3 +248,15 @@ async def test_a_prompt_is_answered_with_an_option_of_its_own_and_the_order_work
     (listed,) = [row for row in (await simulator.state())["orders"] if row.get("order_ref") == order.coid]
     assert listed["status"] in {"PreSubmitted", "Submitted"}
     await desk.settle(until)
+
+
+async def test_a_cancel_that_a_penalty_holds_back_goes_on_by_itself(desk: Any, until: Until) -> None:
+    order = await desk.call("place_order", **APPLE)
+    await until(lambda: desk.state(order.coid) is OrderState.WORKING)
+    pacing, now = desk.broker.transport.pacing, desk.broker.clock.monotonic()
+    pacing._blocked_until, pacing._cancel_not_before = now + 900, now + 900
+    problem = await desk.refused("cancel_order", coid=order.coid)
+    assert problem.code == "IBKR_RATE_LIMITED" and "asked for again" in problem.user_action
+    assert desk.state(order.coid) is OrderState.WORKING
+    pacing._blocked_until = pacing._cancel_not_before = 0.0
+    await until(lambda: desk.state(order.coid) is OrderState.CANCELLED, 15)
