@@ -202,6 +202,21 @@ async def test_automatic_answers_are_few(order_desk: Any) -> None:
     assert [confirmed for _, confirmed in order_desk.script.asked[1:]] == [True] * rounds + [False]
 
 
+async def test_a_person_is_asked_ten_times_and_then_it_is_no(order_desk: Any) -> None:
+    """Fault R10."""
+    for number in range(11):
+        order_desk.script.will(question(f"q{number}"))
+    order_desk.script.will({"error": "Order not confirmed "})
+    placing = asyncio.create_task(refused(order_desk, caller=order_desk.person))
+    for number in range(10):
+        while f"q{number}" not in order_desk.questions:
+            assert not placing.done()
+            await asyncio.sleep(0)
+        order_desk.desk.answer(f"q{number}", True, order_desk.person)
+    assert (await placing).code == "QUESTION_DECLINED"
+    assert order_desk.script.asked[-2:] == [("reply q9", True), ("reply q10", False)]
+
+
 async def test_two_questions_in_one_answer_are_both_answered(order_desk: Any) -> None:
     order_desk.script.will(question("q1", "o354") + question("q2", "o354"))
     order_desk.script.will(ACCEPTED)
