@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from ibkr_tui.core.journal.anchors import EVERY_ROWS, EVERY_SECONDS, Anchor, add_anchor, read_anchors
+from ibkr_tui.core.journal.anchors import EVERY_ROWS, EVERY_SECONDS, read_anchors
 from ibkr_tui.core.journal.audit import StoredRow
 from ibkr_tui.core.journal.journal import KEY_NAME, LOOK_EVERY, Journal
-from ibkr_tui.core.journal.reading import missing_journal, verify_file
+from ibkr_tui.core.journal.reading import DATABASE_NAME, missing_journal, verify_file
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.errors import BrokerError
 
@@ -80,9 +81,28 @@ async def test_a_copy_of_the_anchors_is_worth_more_than_the_file(written: Any, t
         written.verdict(anchors=tmp_path / "nowhere")
 
 
-async def test_a_journal_copied_without_its_newest_part_is_behind_its_anchors(written: Any) -> None:
-    add_anchor(written.anchors, Anchor(12, "00", written.clock.now()))
-    assert written.found() == ("cut_tail", 11)
+async def test_a_journal_copied_without_its_newest_part_is_behind_its_anchors(
+    place: Any, fake_clock: Any, tmp_path: Path
+) -> None:
+    """Fault F10: a backup of the file alone, while a core writes, lacks what stands in the log beside it."""
+    await place.write("tA")
+    async with place.journal() as journal:
+        keeping = asyncio.create_task(journal.keep_anchored())
+        await place.send(journal, "tB")
+        await fake_clock.advance(EVERY_SECONDS + LOOK_EVERY)
+        async with asyncio.timeout(10):
+            while place.anchored[-1] < 7:
+                await asyncio.sleep(0.01)
+        keeping.cancel()
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for path in (place.database, place.anchors):
+            shutil.copy(path, copy)
+        assert (place.state / f"{DATABASE_NAME}-wal").stat().st_size > 0
+        finding = verify_file(copy, place.key).finding
+        assert finding is not None
+        assert (finding.flaw, finding.seq) == ("cut_tail", 5)
+    assert place.found() is None
 
 
 async def test_a_journal_that_is_gone_was_there(written: Any, tmp_path: Any) -> None:
