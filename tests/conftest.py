@@ -12,6 +12,13 @@ settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the simulator's own tests and the pictures execute is not measured: no floor is about it, and it is slow."""
+    for item in items:
+        if "tests/sim/" in item.nodeid or "snap_compare" in getattr(item, "fixturenames", ()):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
