@@ -145,7 +145,8 @@ class OrderBook(Following):
         followed = self._followed.get(key)
         if followed is not None and followed.order.state is OrderState.CANCELLING:
             followed.cancel_asked = None
-            self._change(followed, state=OrderState.WORKING, text=text)
+            unseen = followed.unknown_since and not followed.sighted
+            self._change(followed, state=OrderState.UNKNOWN if unseen else OrderState.WORKING, text=text)
 
     def mark_cancel_on_sight(self, key: str, wanted: bool) -> Order:
         """Whether an order of unknown fate is cancelled when it is seen."""

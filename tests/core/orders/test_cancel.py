@@ -81,6 +81,23 @@ async def test_a_cancel_that_did_not_leave_changes_nothing(order_desk: Any, work
     assert order_desk.book.find("77").state is OrderState.WORKING
 
 
+@pytest.mark.parametrize("answer", [NotSent("no connection to IBKR"), {"error": "OrderID 77 doesn't exist"}])
+async def test_an_order_of_unknown_fate_stays_unknown_when_its_cancel_is_refused(
+    order_desk: Any, working: Any, answer: Any
+) -> None:
+    await order_desk.recorder.settled()
+    (intent,) = await order_desk.journal.unfinished()
+    order_desk.book._followed.clear()
+    order_desk.book.remember(intent)
+    if isinstance(answer, Exception):
+        order_desk.script.fails(answer)
+    else:
+        order_desk.script.will(answer, 400)
+    await refusal(order_desk, "77")
+    assert order_desk.book.find("77").state is OrderState.UNKNOWN
+    assert order_desk.book.unresolved()
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
