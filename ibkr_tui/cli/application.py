@@ -69,6 +69,7 @@ def run_demo(launcher: DemoLauncher, *, spare: bool = False) -> NoReturn:
 
 def _run_demo(launcher: DemoLauncher, *, spare: bool = False) -> int:
     try:
+        launcher.begin()
         if spare:
             spare_colours()
 

@@ -57,12 +57,21 @@ def python(*words: str) -> list[str]:
 
 
 class Child:
-    """A started process and the pipe on which it says one line when it is ready."""
+    """A started process and the pipe on which it says one line when it is ready. One that was started early waits for
+    its settings until `let_go`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ready: int, stderr: IO[bytes]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], ready: int, stderr: IO[bytes], settings: IO[bytes] | None = None
+    ) -> None:
         self.process = process
         self._ready = ready
         self._stderr = stderr
+        self._settings = settings
+
+    def let_go(self) -> None:
+        """What it needs is there now."""
+        if self._settings is not None:
+            self._settings.close()
 
     async def first_line(self, deadline: float) -> bytes:
         """The line; empty when the child closes the pipe without one. Raises TimeoutError."""
@@ -84,20 +93,27 @@ class Child:
 
 
 def start_child(
-    command: list[str], environ: Mapping[str, str], *, ready: str = "", stdin: int = subprocess.DEVNULL
+    command: list[str],
+    environ: Mapping[str, str],
+    *,
+    ready: str = "",
+    stdin: int = subprocess.DEVNULL,
+    early: bool = False,
 ) -> Child:
     """Start `command` in a session of its own.
 
     With `ready` (an option's name) the child is told the descriptor of its ready pipe, and gets the configuration's
-    part of `environ` on another one; without, its ready line comes on stdout.
+    part of `environ` on another one; without, its ready line comes on stdout. `early`: that part has no end, and the
+    child therefore nothing to do but to load, before it is let go.
     """
     stderr = tempfile.TemporaryFile()  # noqa: SIM115 - read by last_words, gone with the Child
     reading, writing = os.pipe()
     passed = [writing]
+    settings: IO[bytes] | None = None
     if ready:
-        settings = _pipe_with(msgspec.json.encode(settings_of(environ)))
-        passed.append(settings)
-        command = [*command, ready, str(writing), "--settings-fd", str(settings)]
+        source, settings = _pipe_with(msgspec.json.encode(settings_of(environ)))
+        passed.append(source)
+        command = [*command, ready, str(writing), "--settings-fd", str(source)]
     try:
         process = subprocess.Popen(
             command,
@@ -111,20 +127,25 @@ def start_child(
         )
     except OSError as error:
         os.close(reading)
+        if settings is not None:
+            settings.close()
         raise BrokerError("CORE_UNREACHABLE", f"no process can be started: {error.strerror or error}") from None
     finally:
         for descriptor in passed:
             os.close(descriptor)
-    return Child(process, reading, stderr)
+    child = Child(process, reading, stderr, settings)
+    if not early:
+        child.let_go()
+    return child
 
 
-def _pipe_with(content: bytes) -> int:
-    """The reading end of a pipe that holds `content` (far less than a pipe's capacity) and ends."""
+def _pipe_with(content: bytes) -> tuple[int, IO[bytes]]:
+    """A pipe that holds `content` (far less than its capacity): the reading end, and the one that ends it."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    with os.fdopen(writing, "wb") as pipe:
-        pipe.write(content)
-    return reading
+    pipe = os.fdopen(writing, "wb", buffering=0)
+    pipe.write(content)
+    return reading, pipe
 
 
 async def core_facts(child: Child, deadline: float) -> Any:

@@ -26,6 +26,7 @@ def core() -> None:
 @click.option("--exit-with-parent", is_flag=True, hidden=True)
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--settings-fd", type=int, hidden=True)
+@click.option("--load-first", is_flag=True, hidden=True)
 @click.pass_obj
 def run(
     selection: Selection,
@@ -35,11 +36,14 @@ def run(
     exit_with_parent: bool,
     ready_fd: int | None,
     settings_fd: int | None,
+    load_first: bool,
 ) -> None:
     """Run the core in the foreground, until a signal or `core stop`."""
-    from ibkr_tui.cli.serving import Terms, serve_profile
+    from ibkr_tui.cli.serving import Terms, load_core, serve_profile
 
     environ = dict(os.environ)
+    if load_first:
+        load_core()
     if settings_fd is not None:
         with os.fdopen(settings_fd, "rb") as pipe:
             environ |= msgspec.json.decode(pipe.read(), type=dict[str, str])

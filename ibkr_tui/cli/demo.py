@@ -20,7 +20,7 @@ import click
 import msgspec
 
 from ibkr_tui.cli.children import Child, core_facts, python, start_child
-from ibkr_tui.cli.launching import core_run_words, stop_core
+from ibkr_tui.cli.launching import core_words, stop_core
 from ibkr_tui.cli.selection import Chosen, Selection
 from ibkr_tui.core.state import open_state
 from ibkr_tui.model.errors import BrokerError
@@ -69,25 +69,29 @@ class DemoLauncher:
         log = {key: value for key, value in environ.items() if key == "IBKR_TUI_LOG"}
         self._environ = outside | log | {"IBKR_TUI_STATE": str(self.place / "state")}
         self._children: list[Child] = []
+        self._exchange: Child | None = None
         self._chosen: Chosen | None = None
         self._goes_to = ""
+
+    def begin(self) -> None:
+        """Start the exchange now, before the app is there to attach."""
+        with contextlib.suppress(BrokerError):  # attaching says it
+            self._exchange = self._start_simulator()
 
     async def attach(self, progress: Callable[[str], None]) -> Attachment:
         """Start what is not running yet. Raises BrokerError with the words of what failed."""
         if self._goes_to and (found := await self._gone_over()) is not None:
             return found
-        self._end_children()
         progress("Starting the simulated exchange")
-        config = await self._start_simulator()
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            self._end_children()
+            exchange = self._start_simulator()
+        child = self._start_core()
+        config = await self._configuration(exchange)
         progress("Starting the core")
         chosen = self._chosen = Selection(self.profile, config, self._environ).load()
-        child = start_child(
-            python(*core_run_words(chosen), "--exit-with-parent"),
-            self._environ,
-            ready="--ready-fd",
-            stdin=subprocess.PIPE,
-        )
-        self._children.append(child)
+        child.let_go()
         facts = await core_facts(child, START_DEADLINE_S)
         progress("Logging in to the simulated exchange")
         return Attachment(facts["socket"], chosen.fingerprint)
@@ -124,17 +128,34 @@ class DemoLauncher:
         shutil.rmtree(self.place, ignore_errors=True)
         os.close(self._held)
 
-    async def _start_simulator(self) -> Path:
+    def _start_simulator(self) -> Child:
         words = ["--out", str(self.place / SIMULATOR), "--seed", str(self._seed), "--exit-with-parent"]
         words += ["--accounts", str(_ACCOUNTS)]
         child = start_child(python("ibkr_tui.sim", *words), self._environ, stdin=subprocess.PIPE)
         self._children.append(child)
+        return child
+
+    def _start_core(self) -> Child:
+        """A core that loads while the exchange does, and waits for it: its configuration is still to be written."""
+        words = core_words(self.profile, self.place / SIMULATOR / KEY_STORES)
+        child = start_child(
+            python(*words, "--exit-with-parent", "--load-first"),
+            self._environ,
+            ready="--ready-fd",
+            stdin=subprocess.PIPE,
+            early=True,
+        )
+        self._children.append(child)
+        return child
+
+    async def _configuration(self, exchange: Child) -> Path:
+        """Where the exchange has written the configuration, once it serves."""
         try:
-            line = await child.first_line(START_DEADLINE_S)
+            line = await exchange.first_line(START_DEADLINE_S)
         except TimeoutError:
             raise BrokerError("CORE_UNREACHABLE", f"the simulator was not ready in {START_DEADLINE_S:g} s") from None
         if not line:
-            raise BrokerError("CORE_UNREACHABLE", f"the simulator ended while it started: {child.last_words()}")
+            raise BrokerError("CORE_UNREACHABLE", f"the simulator ended while it started: {exchange.last_words()}")
         return Path(msgspec.json.decode(line, type=Ready).config).with_name(KEY_STORES)
 
     def _end_children(self) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibkr_tui.cli.children import core_facts, python, start_child
@@ -131,9 +132,14 @@ def _see_end(process: subprocess.Popen[bytes]) -> None:
 
 def core_run_words(chosen: Chosen) -> list[str]:
     """The module and arguments that run this profile's core."""
-    config = ["--config", str(chosen.path)] if chosen.path is not None else []
-    account = ["--account", chosen.account] if chosen.profile.home else []
-    return ["ibkr_tui.cli.main", "--profile", chosen.name, *account, *config, "core", "run"]
+    return core_words(chosen.name, chosen.path, chosen.account if chosen.profile.home else "")
+
+
+def core_words(profile: str, config: Path | None, account: str = "") -> list[str]:
+    """The same of a configuration that need not be there yet; `account`: another one than the configured."""
+    accounts = ["--account", account] if account else []
+    configs = ["--config", str(config)] if config is not None else []
+    return ["ibkr_tui.cli.main", "--profile", profile, *accounts, *configs, "core", "run"]
 
 
 async def stop_core(state: StateDirectory) -> int | None:

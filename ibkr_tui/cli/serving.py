@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -108,6 +109,12 @@ class _Announcement:
         if descriptor is not None:
             with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as pipe:
                 pipe.write(msgspec.json.encode(envelope) + b"\n")
+
+
+def load_core() -> None:
+    """Load what a core needs, before there is anything to serve."""
+    importlib.import_module("ibkr_tui.core.broker")
+    importlib.import_module("ibkr_tui.link.server")
 
 
 class _Service:

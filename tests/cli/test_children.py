@@ -23,6 +23,16 @@ with os.fdopen(words["--ready-fd"], "w") as ready:
     print(json.dumps({"ok": True, "result": seen}), file=ready)
 """
 
+LOOKS = """
+import json, os, select, sys
+words = {name: int(value) for name, value in zip(sys.argv[1::2], sys.argv[2::2])}
+settings = os.read(words["--settings-fd"], 1 << 16)
+ended = bool(select.select([words["--settings-fd"]], [], [], 0)[0])
+os.write(words["--ready-fd"], json.dumps({"ok": True, "result": {"ended": ended}}).encode() + b"\\n")
+while os.read(words["--settings-fd"], 1):
+    pass
+"""
+
 
 def test_only_what_a_child_needs_is_kept() -> None:
     environ = {
@@ -45,6 +55,14 @@ async def test_secrets_reach_a_core_through_the_pipe_alone() -> None:
     assert SECRET not in str(seen["environ"])
     assert SECRET not in str(child.process.args)
     assert seen["session"]
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_the_settings_of_one_that_was_started_early_end_when_it_is_let_go(early: bool) -> None:
+    child = start_child([sys.executable, "-c", LOOKS], os.environ, ready="--ready-fd", early=early)
+    assert (await core_facts(child, 10))["ended"] is not early
+    child.let_go()
+    assert child.process.wait(10) == 0
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,11 @@ async def test_it_serves_and_leaves_nothing(temporary: Path) -> None:
     steps: list[str] = []
     launcher = DemoLauncher(7, os.environ | {"IBKR_ACCOUNT_ID_TESTNET": "DU999", "IBKR_CONSUMER_KEY": "X"})
     try:
+        launcher.begin()
+        begun = [child.process.pid for child in launcher._children]
         place = await launcher.attach(steps.append)
         pids = [child.process.pid for child in launcher._children]
+        assert (pids[:1], len(pids)) == (begun, 2)
         async with await LinkClient.connect(
             place.socket_path, fingerprint=place.fingerprint, face="app", face_id="t"
         ) as client:

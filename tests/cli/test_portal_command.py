@@ -133,7 +133,7 @@ def test_mistakes_at_the_portal_are_told_apart(shell: Any, rotate: Any, portal: 
     half.mkdir()
     shutil.copy(upload / "public_encryption.pem", half)
     ended = portal("register", key, str(half), "--account", "live")
-    assert "wants signature, dhparam" in ended.stdout and "portal token" in ended.stderr
+    assert "wants signature, dhparam" in ended.stdout and f"token {key}" in ended.stderr
     document = portal("token", key, "--json").stdout
     confirm = ("confirm", "--input", "-", "--confirm", "live")
     status, refused = rotate(*confirm, entered=document, profile="live")
@@ -198,7 +198,7 @@ async def test_the_portal_of_the_demo_is_found(shell: Any, tmp_path: Path, monke
         ended = in_process("register", NEW)
         assert ended.returncode == 0 and started["fingerprints"]["sig"][:23] in ended.stdout
         second = DemoLauncher(2, os.environ)
-        await second._start_simulator()
+        await second._configuration(second._start_simulator())
         ended = in_process("status")
         assert ended.returncode == 1 and "2 demos run" in ended.stderr and str(second.place) in ended.stderr
         await launcher.stop()
