@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ibkr_tui.core.journal import counts, intents
+from ibkr_tui.core.journal import amendments, counts, intents
 from ibkr_tui.core.journal.anchors import (
     ANCHORS_NAME,
     EVERY_ROWS,
@@ -220,6 +220,10 @@ class Journal:
     async def unfinished(self) -> list[Intent]:
         """Intents whose orders may still live, with their groups: to be found again at start."""
         return await self._database.read(intents.alive)
+
+    async def open_amendments(self, intents: Sequence[Intent]) -> dict[str, OrderTicket]:
+        """What these orders were to become, where it is not known whether they did."""
+        return await self._database.read(lambda connection: amendments.open_amendments(connection, intents))
 
     async def recent(self) -> list[Intent]:
         """Intents young enough that the broker may still tell of their fills."""

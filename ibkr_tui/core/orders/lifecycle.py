@@ -72,9 +72,12 @@ class OrderBook(Following):
         """An order of ours, about to be sent. `parent` is the key of the order that it follows."""
         self._put(Followed(order, ours=True, ticket=ticket, parent=parent), None)
 
-    def remember(self, intent: Intent) -> None:
-        """An order of an earlier run: its fate is unknown until it is sighted; or the end of one in a group at work."""
+    def remember(self, intent: Intent, amended: OrderTicket | None = None) -> None:
+        """An order of an earlier run: its fate is unknown until it is sighted; or the end of one in a group at work.
+        `amended` is what it was to become, when it is not known whether it did."""
         followed = followed_intent(intent, self._clock.now())
+        if amended is not None:
+            followed.amending = Amendment(amended, self._clock.monotonic(), is_lost=True)
         if intent.order_id:
             self._keys[intent.order_id] = intent.coid
         self._put(followed, None)

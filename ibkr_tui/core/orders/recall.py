@@ -26,6 +26,7 @@ async def open_journal(journal: Journal, recorder: Recorder, book: OrderBook, ac
         recorder.say(words, Severity.ERROR, code=error.code)
     try:
         recent, unfinished = await journal.recent(), await journal.unfinished()
+        amended = await journal.open_amendments(unfinished)
     except BrokerError as error:
         log.error("what earlier runs left open is not known: %s", error.message)
         return
@@ -34,5 +35,5 @@ async def open_journal(journal: Journal, recorder: Recorder, book: OrderBook, ac
     for intent in unfinished:
         if intent.account == account:
             recorder.remember(intent.coid)
-            book.remember(intent)
+            book.remember(intent, amended.get(intent.coid))
     book.recall([intent for intent in recent if intent.state in _UNSEEN and intent.account == account])

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from ibkr_tui.core.orders.amend import Amender
+from ibkr_tui.core.orders.recall import open_journal
 from ibkr_tui.core.web.answer import AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import Order, OrderState, OrderTicket, OrderType, Role, Side, Tif
@@ -305,3 +306,40 @@ async def test_an_adopted_order_is_restated_whole(order_desk: Any) -> None:
     await restarted.clock.advance(11.0)
     restarted.book.sight(row(price="187.00", timeInForce="DAY", outsideRTH=False))
     assert (restarted.book.find("77").tif, restarted.book.ticket(intent.coid).outside_rth) == ("day", False)
+
+
+async def restarted(desk: Any) -> OrderDesk:
+    """A core that starts on what the journal holds."""
+    await desk.recorder.settled()
+    await desk.journal.close()
+    made = OrderDesk(desk.state, desk.clock)
+    desk.journal = made.journal  # which the test's end closes
+    await open_journal(made.journal, made.recorder, made.book, ACCOUNT)
+    return made
+
+
+@pytest.mark.parametrize(("price", "text"), [("187.50", ""), ("188.00", "the change was not taken")])
+async def test_a_change_of_unknown_fate_is_as_open_after_a_restart(order_desk: Any, price: str, text: str) -> None:
+    """The core stopped beside the change, or had lost its answer: only a row says what the order is now."""
+    await placed(order_desk)
+    order_desk.script.fails(AnswerLost("lost"))
+    await refused(order_desk, limit_price=D("187.50"), outside_rth=True)
+    desk = await restarted(order_desk)
+    (order,) = desk.book
+    assert desk.book.is_amending(order.key)
+    await desk.clock.advance(11.0)
+    desk.book.sight(row(order_ref=order.coid, price=price))
+    (order,) = desk.book
+    assert (order.limit_price, order.text, desk.book.is_amending(order.key)) == (D(price), text, False)
+    assert order.outside_rth is (price == "187.50"), "all of a change is taken, or nothing"
+
+
+async def test_a_change_that_was_answered_is_over_after_a_restart(order_desk: Any) -> None:
+    await placed(order_desk)
+    takes(order_desk, 77)
+    await amend(order_desk, qty=D(8))
+    order_desk.script.will({"error": "no"})
+    await refused(order_desk, qty=D(9))
+    desk = await restarted(order_desk)
+    (order,) = desk.book
+    assert (order.qty, desk.book.is_amending(order.key)) == (D(8), False)

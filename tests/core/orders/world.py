@@ -411,3 +411,4 @@ class World:
                 assert held is not None, order
                 assert held.state in {OrderState.WORKING, OrderState.CANCELLING}, (order, held)
                 assert not held.key.startswith("ib:"), (order, list(self.book))
+                assert held.qty == D(str(order["totalSize"])), (order, held)
