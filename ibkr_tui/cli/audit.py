@@ -38,10 +38,13 @@ def audit() -> None:
 
 @audit.command()
 @click.option("--anchors", type=click.Path(path_type=Path), metavar="FILE", help="A copy of audit.anchors to trust.")
+@click.option(
+    "--archive", type=click.Path(path_type=Path), metavar="FILE", help="Verify this file of `export` instead."
+)
 @_JSON
 @click.pass_obj
-def verify(selection: Selection, anchors: Path | None, as_json: bool) -> None:
-    """Say whether the audit is whole.
+def verify(selection: Selection, anchors: Path | None, archive: Path | None, as_json: bool) -> None:
+    """Say whether the audit is whole, or an archive of it.
 
     Exits 0 when it is, 10 for a broken row, 11 for a cut tail, 12 for a gap, 13 for an order without its row, and names
     the first bad number.
@@ -49,11 +52,14 @@ def verify(selection: Selection, anchors: Path | None, as_json: bool) -> None:
 
     async def work() -> int:
         chosen = selection.load()
-        verdict = _verdict(chosen, selection, anchors=anchors)
+        if archive is None:
+            verdict = _verdict(chosen, selection, anchors=anchors)
+        else:
+            verdict = _archived(chosen, selection, archive, anchors)
         if as_json:
             emit({"ok": verdict.finding is None, "result": {"profile": chosen.name, "verdict": verdict}})
         else:
-            show(_words(chosen.name, verdict))
+            show(_words(chosen.name if archive is None else str(archive), verdict))
         for note in verdict.notes:
             tell(f"ibkr-tui: {note}")
         return _status(verdict)
@@ -132,6 +138,13 @@ def _verdict(chosen: Chosen, selection: Selection, *, anchors: Path | None = Non
     with reading(state / DATABASE_NAME):
         pass  # a journal that is not there is said before a key that is not there
     return verify_file(state, _key(chosen, state), anchors=anchors, tail=tail)
+
+
+def _archived(chosen: Chosen, selection: Selection, archive: Path, anchors: Path | None) -> Verdict:
+    from ibkr_tui.core.journal.archives import verify_archive
+
+    state = _state(chosen, selection)
+    return verify_archive(archive, state, _key(chosen, state), anchors=anchors)
 
 
 def _status(verdict: Verdict) -> Exit:

@@ -141,6 +141,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "RECORDING_UNREADABLE": ErrorKind(
         False, "Name a file that `ibkr-tui record` or `audit export` wrote, as it was written."
     ),
+    "ARCHIVE_UNREADABLE": ErrorKind(False, "Name a file that `ibkr-tui audit export` wrote, and be who may read it."),
     "REPLAY_ONLY": ErrorKind(False, "Leave the replay (q) and start `ibkr-tui` to trade."),
     "EXPORT_FAILED": ErrorKind(False, "Name a new file in a directory that is yours and has room."),
     "JOURNAL_UNAVAILABLE": ErrorKind(

@@ -181,6 +181,10 @@ def test_an_export_of_a_time(run: Any, state: Path, tmp_path: Path) -> None:
     again = run("export", "--out", str(out))
     assert (again.exit_code, "EXPORT_FAILED" in again.stderr) == (1, True)
     assert run("export", "--since", "yesterday").exit_code == 2
+    assert run("verify", "--archive", str(out)).stdout.startswith(f"{out}: the audit is whole: rows 1 to 3")
+    out.write_bytes(out.read_bytes().replace(b'"tA"', b'"tZ"'))
+    ended = run("verify", "--archive", str(out), "--json")
+    assert (ended.exit_code, json.loads(ended.stdout)["result"]["verdict"]["finding"]["seq"]) == (10, 2)
 
 
 def test_a_purge_only_with_an_archive_and_only_of_the_old(run: Any, state: Path, tmp_path: Path) -> None:

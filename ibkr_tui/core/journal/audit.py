@@ -144,15 +144,16 @@ class AuditChain:
         row = StoredRow(seq, at.isoformat(), kind, coid, tag, payload, previous, b"")
         connection.execute(
             "INSERT INTO audit (seq, ts, kind, coid, acct_tag, payload, prev_mac, mac) VALUES (?,?,?,?,?,?,?,?)",
-            (seq, row.ts, kind, coid, tag, payload, previous, self._mac(row)),
+            (seq, row.ts, kind, coid, tag, payload, previous, self.seal(row)),
         )
         return row.told()
 
     def sealed(self, row: StoredRow) -> bool:
         """Whether the row is as it was when its key made it."""
-        return hmac.compare_digest(self._mac(row), row.mac)
+        return hmac.compare_digest(self.seal(row), row.mac)
 
-    def _mac(self, row: StoredRow) -> bytes:
+    def seal(self, row: StoredRow) -> bytes:
+        """The HMAC over the row and the seal that it follows."""
         chain = hmac.new(self._key, b"v1", hashlib.sha256)
         for part in (str(row.seq), row.ts, row.kind, row.coid, row.acct_tag, row.payload):
             octets = part.encode("utf-8", "surrogatepass")

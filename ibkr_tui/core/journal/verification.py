@@ -52,7 +52,7 @@ class Verdict(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class _Walk:
+class Walk:
     """One pass over the rows."""
 
     def __init__(self, chain: AuditChain, anchors: Iterable[Anchor]) -> None:
@@ -110,14 +110,14 @@ def examine(
     """
     last = _number(connection, "SELECT MAX(seq) FROM audit")
     begin = 1 if tail is None else max(1, last - tail)
-    purge = _purge(connection)
+    purge = purge_in(connection)
     notes = [f"line {number} of the anchors is unreadable" for number in anchors.unreadable]
     expected, previous = begin, FIRST
     if purge is not None and begin <= purge[0]:
         expected, previous = purge
     elif begin > 1:
         expected, previous = _after(connection, begin)
-    walk = _Walk(chain, anchors.anchors)
+    walk = Walk(chain, anchors.anchors)
     walk.over(_rows(connection, expected), expected, previous)
     finding = walk.finding or _cut(connection, walk.last, anchors, expected=anchors_expected)
     orphan = _orphan(connection)
@@ -180,7 +180,7 @@ def _after(connection: sqlite3.Connection, seq: int) -> tuple[int, bytes]:
     return seq + 1, bytes(row[0])
 
 
-def _purge(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
+def purge_in(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
     """The number of the first row that a purge left, and the seal it follows: the row `purged` says it, and is itself
     part of the chain."""
     raw = connection.execute(

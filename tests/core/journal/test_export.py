@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ibkr_tui.core.journal.audit import AuditChain
+from ibkr_tui.core.journal.archives import verify_archive
+from ibkr_tui.core.journal.audit import AuditChain, StoredRow
 from ibkr_tui.core.journal.export import PAPER_DAYS, Archive, archive_and_purge, write_archive
 from ibkr_tui.core.journal.reading import reading, stored_rows, verify_file
 from ibkr_tui.model.errors import BrokerError
@@ -166,3 +167,74 @@ async def test_nothing_is_purged_that_the_archive_has_not(
     assert await code(place, tmp_path / "old.jsonl", PAPER_DAYS) == "EXPORT_FAILED"
     verdict = place.verdict()
     assert (verdict.first, verdict.finding) == (1, None)
+
+
+async def archive_of(place: Any, out: Path, after: int = 0) -> Path:
+    with reading(place.database) as connection:
+        write_archive(out, stored_rows(connection, after=after))
+    return out
+
+
+async def test_an_archive_can_be_verified_by_itself(written: Any, tmp_path: Path) -> None:
+    out = await archive_of(written, tmp_path / "a.jsonl")
+    verdict = verify_archive(out, written.state, written.key)
+    assert (verdict.finding, verdict.first, verdict.last, verdict.notes) == (None, 1, 10, ())
+    part = await archive_of(written, tmp_path / "part.jsonl", after=4)
+    verdict = verify_archive(part, written.state, written.key)
+    assert (verdict.finding, verdict.first, verdict.last) == (None, 5, 10)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    verdict = verify_archive(out, elsewhere, written.key)
+    assert (verdict.finding, "nothing here vouches for its end" in verdict.notes[0]) == (None, True)
+    verdict = verify_archive(out, elsewhere, written.key, anchors=written.anchors)
+    assert (verdict.finding, verdict.anchored, verdict.notes) == (None, 10, ())
+    with pytest.raises(BrokerError, match="another key"):
+        verify_archive(out, written.state, b"another key of thirty-two bytes!!")
+    for path, more in ((tmp_path / "none", {}), (out, {"anchors": tmp_path / "none"})):
+        with pytest.raises(BrokerError) as caught:
+            verify_archive(path, written.state, written.key, **more)
+        assert caught.value.code == "ARCHIVE_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    ("harm", "expected"),
+    [
+        (lambda rows: [*rows[:3], rows[3].replace(b'"tA"', b'"tZ"'), *rows[4:]], ("broken_row", 4)),
+        (lambda rows: [*rows[:3], b"{}\n", *rows[4:]], ("broken_row", 4)),
+        (lambda rows: [*rows[:3], *rows[4:]], ("gap", 4)),
+        (lambda rows: rows[:6], None),
+        (lambda rows: [*rows[:6], rows[6][:40]], ("broken_row", 7)),
+        (lambda rows: [rows[0], rows[2], rows[1], *rows[3:]], ("gap", 2)),
+        (lambda rows: [], None),
+    ],
+    ids=["changed", "no row", "removed", "shorter", "cut line", "swapped", "empty"],
+)
+async def test_what_was_done_to_an_archive_is_named(
+    written: Any, tmp_path: Path, harm: Any, expected: tuple[str, int] | None
+) -> None:
+    out = await archive_of(written, tmp_path / "a.jsonl")
+    out.write_bytes(b"".join(harm(out.read_bytes().splitlines(keepends=True))))
+    finding = verify_archive(out, written.state, written.key).finding
+    assert (None if finding is None else (finding.flaw.value, finding.seq)) == expected
+
+
+async def test_an_archive_that_ends_where_the_journal_does_not_go_on(
+    place: Any, fake_clock: Any, tmp_path: Path
+) -> None:
+    """Its last rows were sealed anew with the key: the purge in the journal knows the seal that it took."""
+    out = tmp_path / "old.jsonl"
+    await place.write("tA", "tB")
+    fake_clock.jump_wall(100 * DAY)
+    await place.write("tC")
+    await purged(place, out, PAPER_DAYS)
+    assert verify_archive(out, place.state, place.key).finding is None
+    rows = out.read_bytes().splitlines(keepends=True)
+    chain, last = AuditChain(place.key), json.loads(rows[-1])
+    forged = StoredRow(7, last["at"], "sent", "tB", last["acct_tag"], "{}", bytes.fromhex(last["prev_mac"]), b"")
+    sealed = chain.seal(forged).hex()
+    out.write_bytes(
+        b"".join(rows[:-1]) + json.dumps(last | {"kind": "sent", "facts": {}, "mac": sealed}).encode() + b"\n"
+    )
+    place.anchors.unlink()
+    finding = verify_archive(out, place.state, place.key).finding
+    assert finding is not None and (finding.flaw.value, finding.seq) == ("cut_tail", 8)
