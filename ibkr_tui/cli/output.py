@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, Final
@@ -82,12 +84,26 @@ def show(text: str = "") -> None:
 
 
 def tell(text: str) -> None:
-    """Say something to the person, on stderr. A closed stderr is no reason to fail."""
+    """Say something to the person, on stderr, with whole words on a terminal. A closed stderr is no reason to fail."""
     try:
-        sys.stderr.write(clean(text, limit=2000, lines=True) + "\n")
+        shown = clean(text, limit=2000, lines=True)
+        if sys.stderr.isatty():
+            shown = _wrapped(shown, shutil.get_terminal_size().columns)
+        sys.stderr.write(shown + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         return
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Each line broken between words, the rest of it indented as the line is; an address or a path stays in one."""
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(
+            line, max(20, width), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        ) or [""]  # fmt: skip
+    return "\n".join(lines)
 
 
 def tell_error(error: BrokerError) -> None:

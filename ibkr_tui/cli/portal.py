@@ -33,6 +33,11 @@ class Portal:
     control: str | None = None
     directory: Path | None = None
 
+    @property
+    def words(self) -> str:
+        """How this place is named on a command line."""
+        return f"--sim {self.directory} " if self.directory is not None else ""
+
     def found(self) -> tuple[str, Path | None]:
         """The control URL, and the simulator's directory if it is known. Raises PORTAL_UNREACHABLE."""
         if self.control is not None:
@@ -139,7 +144,7 @@ def register(
             emit_result(said)
             return Exit.DONE
         show(table([_row(said)]))
-        tell(f"Now make its token: ibkr-tui portal token {said['consumer_key']}")
+        tell(f"Now make its token: ibkr-tui portal {place.words}token {said['consumer_key']}")
         return Exit.DONE
 
     guard(work, json_errors=as_json)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from ibkr_tui.cli.inline import may_draw, run_wizard
 from ibkr_tui.cli.output import Exit, emit_result, show, tell
 from ibkr_tui.cli.rotation_calls import NOTHING_NEW, ask_rotation, ask_status, confirm_rotation, entered, in_thread
-from ibkr_tui.cli.running import run_command
+from ibkr_tui.cli.running import guard, run_command
 from ibkr_tui.cli.selection import Selection
 from ibkr_tui.model.rotation import (
     KeyVersion,
@@ -24,12 +26,31 @@ if TYPE_CHECKING:
     from ibkr_tui.core.keys.rotation import Rotation
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+STAGED = "staged"
 _NAME = click.option("--confirm", "typed", default="", metavar="NAME", help="The live profile's name, if you mean it.")
 
 
-@click.group()
-def rotate() -> None:
-    """Rotate a profile's keys. The old set stays in charge until the new one has logged in."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def rotate(context: click.Context) -> None:
+    """Rotate a profile's keys. The old set stays in charge until the new one has logged in.
+
+    On a terminal and without a command: a wizard of all steps, under the prompt.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and may_draw()):
+        tell(context.get_help())
+        context.exit(Exit.USAGE)
+
+    def work() -> int:
+        chosen = context.obj.load()
+        status = run_wizard(context.obj, chosen)
+        for line in status_lines(asyncio.run(ask_status(context.obj))):
+            tell(line)
+        return status
+
+    guard(work)
 
 
 @rotate.command()
@@ -78,7 +99,7 @@ def status(selection: Selection, as_json: bool) -> None:
         if as_json:
             emit_result(found)
         else:
-            for line in _lines(found):
+            for line in status_lines(found):
                 show(line)
         return Exit.DONE
 
@@ -203,14 +224,16 @@ def prune(selection: Selection, keep: int, as_json: bool) -> None:
     run_command(work, json_errors=as_json)
 
 
-def _lines(found: RotationStatus) -> list[str]:
+def status_lines(found: RotationStatus) -> list[str]:
+    """How the keys stand, for people, and what comes next."""
     if found.managed_by:
         return [f"Nothing to rotate here: {found.managed_by}"]
-    lines = [_line(name, version) for name, version in (
-        ("in charge", found.current), ("before it", found.previous), ("staged", found.staged))]  # fmt: skip
+    lines = [line for name, version in (
+        ("in charge", found.current), ("before it", found.previous), ("staged", found.staged))
+        for line in _version_lines(name, version)]  # fmt: skip
     says = {
         RotationPhase.IDLE: "next: ibkr-tui rotate start",
-        RotationPhase.UPLOAD: "next: upload the files below, make a token in the portal, then ibkr-tui rotate confirm",
+        RotationPhase.UPLOAD: "next: upload these files, make a token in the portal, then ibkr-tui rotate confirm",
         RotationPhase.PROVE: "next: ibkr-tui rotate confirm --again",
         RotationPhase.EXPIRED: "the stage has expired: ibkr-tui rotate start --renew, or ibkr-tui rotate abort",
     }
@@ -221,13 +244,16 @@ def _lines(found: RotationStatus) -> list[str]:
         says[found.phase] = "next: allow it in a browser, then ibkr-tui rotate confirm takes the verifier"
     if found.refusal is not None:
         lines.append(f"last test   {found.refusal.at:%Y-%m-%d %H:%M} UTC  {found.refusal.text}")
-    return [*lines, *(f"  {path}" for path in found.upload), says[found.phase]]
+    if found.upload and found.phase is RotationPhase.UPLOAD and not found.authorize_url:
+        lines += ["to upload:", *(f"  {path}" for path in found.upload)]
+    return [*lines, says[found.phase]]
 
 
-def _line(name: str, version: KeyVersion | None) -> str:
+def _version_lines(name: str, version: KeyVersion | None) -> list[str]:
     if version is None:
-        return f"{name:11} –"
-    since = f"since {version.created:%Y-%m-%d}" if version.created else "made by hand"
-    return (
-        f"{name:11} {version.version}  {since}  {version.consumer_key or 'no token yet'}  sig {version.signature[:23]}"
-    )
+        return [f"{name:11} –"]
+    made = f"made {version.created:%Y-%m-%d}" if version.created else "made by hand"
+    head = f"{name:11} {version.version}  {made}  {version.consumer_key or 'no token yet'}"
+    if version.pointer != STAGED:
+        return [head]
+    return [head, f"            sig {version.signature}", f"            enc {version.encryption}"]

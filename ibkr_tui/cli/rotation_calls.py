@@ -58,6 +58,7 @@ async def ask_rotation(
     kind: type[Answer],
     *,
     typed: str | None = None,
+    deadline: float = CONFIRM_WITHIN_S,
 ) -> Answer:
     """Ask the profile's core when one runs, so that it logs in anew by itself; else do it here."""
     from ibkr_tui.cli.launching import CoreLauncher
@@ -75,7 +76,7 @@ async def ask_rotation(
     async with await LinkClient.connect(
         place.socket_path, fingerprint=place.fingerprint, face="rotate", face_id=uuid.uuid4().hex
     ) as client:
-        return msgspec.convert(await client.call(operation, arguments, deadline=CONFIRM_WITHIN_S), kind, strict=False)
+        return msgspec.convert(await client.call(operation, arguments, deadline=deadline), kind, strict=False)
 
 
 async def ask_status(selection: Selection) -> RotationStatus:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 import click
 
 from ibkr_tui.cli import third_party
-from ibkr_tui.cli.output import Exit, show, tell, tell_error
+from ibkr_tui.cli.inline import may_draw, run_wizard
+from ibkr_tui.cli.output import Exit, tell, tell_error
+from ibkr_tui.cli.rotate import status_lines
 from ibkr_tui.cli.rotation_calls import (
     NOTHING_NEW,
     VERIFIER_WORDS,
@@ -33,6 +35,7 @@ from ibkr_tui.cli.rotation_calls import (
 from ibkr_tui.cli.running import guard
 from ibkr_tui.cli.selection import Chosen, Selection
 from ibkr_tui.cli.setup_config import FirstProfile, config_place, missing_lines, write_config
+from ibkr_tui.cli.setup_words import refuse_for_lines, say_portal, say_where
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.rotation import RotationDone, RotationPhase, RotationStarted, RotationStatus
 
@@ -64,6 +67,7 @@ _FIELDS: Final = {
 @click.option("--input-fd", type=click.IntRange(min=3), metavar="N", help="The same from a file descriptor.")
 @click.option("--third-party", metavar="CONSUMERKEY", help="Advanced: a third party's consumer key (25 hex digits), "
               "whose token is asked for and allowed in a browser.")  # fmt: skip
+@click.option("--lines", is_flag=True, help="Ask line by line, also where the wizard could be drawn.")
 @click.option("--confirm", "typed", default="", metavar="NAME", help="The live profile's name, if you mean it.")
 @click.pass_obj
 def setup(
@@ -77,6 +81,7 @@ def setup(
     source: str | None,
     input_fd: int | None,
     third_party: str | None,
+    lines: bool,
     typed: str,
 ) -> None:
     """Set up an account: configuration, keys, what to do in IBKR's portal, a test login, the doctor.
@@ -86,7 +91,7 @@ def setup(
     run_setup(
         Setup(
             selection, kind=kind, account=account, group=group, rotate=rotate, keep_trying=keep_trying, source=source,
-            input_fd=input_fd, third_party_key=third_party, typed=typed,
+            input_fd=input_fd, third_party_key=third_party, lines=lines, typed=typed,
         )
     )  # fmt: skip
 
@@ -121,6 +126,7 @@ class Setup:
         source: str | None = None,
         input_fd: int | None = None,
         third_party_key: str | None = None,
+        lines: bool = False,
         typed: str = "",
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -138,6 +144,7 @@ class Setup:
         self._wait = wait
         self._wants_values = False
         self._asks = sys.stdin.isatty()
+        self._draws = self._asks and not (lines or keep_trying or third_party_key or source or input_fd is not None)
 
     def run(self) -> int:
         """The exit status. Raises BrokerError where it cannot go on."""
@@ -149,6 +156,8 @@ class Setup:
         if found.phase is RotationPhase.IDLE and found.current is not None and not self._rotate:
             tell(f"Keys are in charge already, since {_day(found)}. `ibkr-tui setup --rotate` makes new ones.")
             return self._doctor()
+        if self._draws and self._group == "keep" and may_draw():
+            return self._drawn(chosen, found)
         self._name_live(chosen)
         if found.phase is RotationPhase.IDLE:
             self._stage(chosen)
@@ -157,6 +166,19 @@ class Setup:
         else:
             tell("Going on with the keys that are staged.")
         return self._finish(chosen)
+
+    def _drawn(self, chosen: Chosen, before: RotationStatus) -> int:
+        """The wizard under the prompt, and the doctor when another set is in charge afterwards."""
+        status = run_wizard(self._selection, chosen)
+        if status != Exit.DONE:
+            return status
+        found = self._status()
+        for line in status_lines(found):
+            tell(line)
+        if found.current is not None and found.current != before.current:
+            return self._doctor()
+        tell("`ibkr-tui setup` goes on from here whenever you like.")
+        return Exit.FAILED
 
     # the configuration
 
@@ -185,7 +207,7 @@ class Setup:
                 tell_error(error)
             else:
                 tell(f"Written: {path}")
-                self._say_where(path)
+                say_where(path, self._selection.environ)
                 return chosen
 
     def _there(self, path: Path) -> Chosen:
@@ -197,26 +219,15 @@ class Setup:
             name = self._selection.profile
             if name is None or "has no profile" not in error.message:
                 raise
-            self._say_missing(missing_lines(None, name, path), path)
+            refuse_for_lines(missing_lines(None, name, path), path)
         if lines := missing_lines(chosen, chosen.name, path):
-            self._say_missing(lines, path)
+            refuse_for_lines(lines, path)
         if self._kind not in {None, chosen.kind}:
             raise BrokerError("BAD_ARGUMENT", f"profile {chosen.name} of {path} is {chosen.kind}; see --profile")
         if self._account is not None and self._account.upper() != chosen.account.upper():
             raise BrokerError("BAD_ARGUMENT", f"profile {chosen.name} of {path} is for {chosen.account}")
         tell(f"Configuration: {path}, profile {chosen.name} ({chosen.kind}, {chosen.account})")
         return chosen
-
-    def _say_missing(self, lines: str, path: Path) -> NoReturn:
-        tell(f"{path} is yours and is not changed. Put this into it, then run `ibkr-tui setup` again:")
-        show(lines)
-        raise BrokerError("CONFIG_INVALID", f"{path} names no key store for this profile")
-
-    def _say_where(self, path: Path) -> None:
-        from ibkr_tui.core.config import default_path
-
-        if path != default_path(self._selection.environ).absolute():
-            tell(f"It is not in the default place: give --config {path}, or set IBKR_TUI_CONFIG.")
 
     @staticmethod
     def _kind_of(account: str | None) -> Kind | None:
@@ -292,7 +303,7 @@ class Setup:
                 continue
             if found.phase is RotationPhase.UPLOAD:
                 if not told:
-                    self._say_portal(found, chosen)
+                    say_portal(found, chosen.account)
                     told = True
                 if not self._can_enter:
                     tell("Then run `ibkr-tui setup` again on a terminal, or with --input FILE, to enter its values.")
@@ -338,22 +349,6 @@ class Setup:
             tell("Then run `ibkr-tui setup --input FILE` with its oauth_verifier.")
             return None
         return TokenDocument(oauth_verifier=self._ask(VERIFIER_WORDS, hidden=True))
-
-    def _say_portal(self, found: RotationStatus, chosen: Chosen) -> None:
-        from ibkr_tui.tui.rotation.words import portal_steps
-
-        staged = found.staged
-        tell("")
-        tell("Now, in a browser:")
-        folder = str(Path(found.upload[0]).parent) if found.upload else found.place
-        for number, words in enumerate(portal_steps(chosen.account, folder), start=1):
-            tell(f"{number}. {words}")
-        for path in found.upload:
-            show(path)
-        if staged is not None:
-            tell(f"To compare: sig {staged.signature}\n            enc {staged.encryption}")
-        tell("IBKR may take until its nightly or weekend reset to activate a new consumer key.")
-        tell("")
 
     def _prove(self, entry: TokenDocument) -> None:
         """A test login and, when it works, the switch. Raises what trying again cannot mend here."""

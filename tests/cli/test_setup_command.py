@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import signal
 import stat
@@ -11,9 +13,13 @@ from typing import Any
 
 import pytest
 
+from ibkr_tui.cli.inline import RotationCaller
 from ibkr_tui.cli.rotation_calls import TokenDocument
 from ibkr_tui.cli.selection import Selection
 from ibkr_tui.cli.setup import TRY_EVERY_S, Setup
+from ibkr_tui.cli.setup_config import FirstProfile, write_config
+from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.tui.rotation import calls
 from tests.cli.conftest import Exchange, running_exchange
 
 
@@ -57,7 +63,7 @@ def place(shell: Any, tmp_path: Path) -> Place:
 
 
 def test_a_person_on_a_terminal(place: Place, terminal: Callable[..., Any]) -> None:
-    seat = terminal("--config", str(place.config), "setup", environ=place.environ)
+    seat = terminal("--config", str(place.config), "setup", "--lines", environ=place.environ)
     assert b"IBKR Pro" in seat.until(b"Paper or live")
     seat.type(b"\n")
     seat.until(b"Account number")
@@ -87,6 +93,63 @@ def test_a_person_on_a_terminal(place: Place, terminal: Callable[..., Any]) -> N
     ended = place.run()  # goes on from where it was, without anything to type
     assert (ended.returncode, "can log in" in ended.stdout) == (0, True), ended
     assert place.config.read_bytes() == written
+
+
+def insist(seat: Any, key: bytes, word: bytes) -> None:
+    """Press a guarded key until it counts: one that comes too soon after what it confirms does not."""
+    for _ in range(12):
+        seat.type(key)
+        with contextlib.suppress(AssertionError):
+            seat.until(word, 2)
+            return
+    raise AssertionError(seat.seen[-2000:])
+
+
+def test_the_wizard_under_the_prompt(place: Place, terminal: Callable[..., Any]) -> None:
+    """Left in the middle and taken up again, without the alternate screen; nothing secret stays on the terminal."""
+    words = ("--config", str(place.config), "setup", "--account", "DU1234567")
+    seat = terminal(*words, environ=place.environ)
+    seat.until(b"none yet")
+    seat.type(b"\r")
+    seat.until(b"Make the first keys?")
+    insist(seat, b"y", b"Now upload the three files")
+    seat.type(b"q")
+    assert seat.wait() == 1
+    assert b"to upload:" in seat.seen and b"?1049h" not in seat.seen
+
+    place.token("WIZARDONE")
+    seat = terminal(*words, environ=place.environ)
+    seat.until(b"New keys made")
+    seat.type(b"\r")
+    seat.until(b"not shown")  # the form for the token
+    seat.type(b"\x1b")
+    seat.until(b"Leave")
+    insist(seat, b"q", b"goes on from here")
+    assert seat.wait() == 1 and b"?1049h" not in seat.seen
+
+
+async def test_what_the_wizard_asks_is_done_here_without_a_core(place: Place, monkeypatch: Any) -> None:
+    write_config(place.config, FirstProfile("paper", "paper", "DU1234567"), Selection(None, None, place.environ))
+    caller = RotationCaller(Selection(None, place.config, place.environ))
+    searching = asyncio.create_task(calls.search(caller))
+    async with asyncio.timeout(20):
+        while (await calls.status(caller)).search is None:
+            await asyncio.sleep(0.02)
+    await calls.stop_search(caller)
+    assert await searching is False and (await calls.status(caller)).staged is None
+
+    started = await calls.start(caller)
+    assert (await calls.status(caller)).upload == started.upload
+    values = place.token("WIZARDTWO", delay=3000)
+    entered = calls.TokenEntered(*values.values())
+    with pytest.raises(BrokerError, match="activation can take a day"):
+        await calls.confirm(caller, entered)
+    place.portal("activate", consumer_key="WIZARDTWO")
+    assert (await calls.confirm(caller, None)).version == started.version
+    with pytest.raises(BrokerError, match="no previous key set"):
+        await calls.rollback(caller)
+    await calls.start(caller, group="group14")
+    assert await calls.abort(caller) is True and await calls.prune(caller, 3) == 0
 
 
 def test_a_script_with_files_and_then_a_rotation(place: Place, tmp_path: Path) -> None:
@@ -169,7 +232,7 @@ def test_a_third_party_s_consumer(place: Place, tmp_path: Path, monkeypatch: Any
 
 
 def test_ctrl_c_leaves_with_its_status(place: Place, terminal: Callable[..., Any]) -> None:
-    seat = terminal("--config", str(place.config), "setup", "--account", "DU1234567", environ=place.environ)
+    seat = terminal("--config", str(place.config), "setup", "--lines", "--account", "DU1234567", environ=place.environ)
     seat.until(b"Consumer key (nine letters)")
     seat.process.send_signal(signal.SIGINT)
     assert seat.wait() == 130

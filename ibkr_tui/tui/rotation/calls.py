@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar, overload
 
 import msgspec
 
 from ibkr_tui.model.rotation import RotationAuthorize, RotationDone, RotationStarted, RotationStatus
 
+T = TypeVar("T")
 _PROVE_WITHIN_S: Final = 120.0
 _WRITE_WITHIN_S: Final = 30.0
 _SEARCH_WITHIN_S: Final = 12 * 3600.0
 
 
 class Caller(Protocol):
-    """Who does what is asked: the core over the link, or a command without a core."""
+    """Who does what is asked: the core over the link, or a command without a core. Raises BrokerError."""
 
+    @overload
+    async def call(self, operation: str, arguments: Mapping[str, Any], *, deadline: float = 15) -> Any: ...
+
+    @overload
     async def call(
-        self, operation: str, arguments: Mapping[str, Any], *, result: Any = Any, deadline: float = 15
-    ) -> Any:
-        """The operation's value. Raises BrokerError."""
-        ...
+        self, operation: str, arguments: Mapping[str, Any], *, result: type[T], deadline: float = 15
+    ) -> T: ...
 
 
 class TokenEntered(msgspec.Struct, frozen=True):

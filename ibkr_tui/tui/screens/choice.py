@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, cast
 
 import msgspec
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -15,6 +16,9 @@ from textual.widgets import Static
 
 from ibkr_tui.tui.actions import shown_key
 from ibkr_tui.tui.fresh_key import FreshKey
+
+_ROOM: Final = 74
+"""Cells in a line of the box."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -73,10 +77,18 @@ class ChoiceScreen(ModalScreen[str]):
         cast(GuardedApp, self.app).fresh.hide()
 
     def _line(self) -> Content:
+        """All answers, each with its key beside it; what does not fit in one line goes on in the next."""
         parts: list[str | Content | tuple[str, str]] = []
+        used, room = 0, min(_ROOM, self.app.size.width - 4)
         for index, answer in enumerate(self.answers):
             style = "reverse bold" if index == self.marked else ""
-            parts += [(f" {answer.label} ", style), (f" {shown_key(answer.key)}  ", "$muted")]
+            label, key = f" {answer.label} ", f" {shown_key(answer.key)}  "
+            needed = cell_len(label + key.rstrip())
+            if used and used + needed > room:
+                parts.append("\n")
+                used = 0
+            parts += [(label, style), (key, "$muted")]
+            used += cell_len(label + key)
         return Content.assemble(*parts, self.aside())
 
     def aside(self) -> Content:

@@ -141,9 +141,10 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,f1", "dismiss", "Close")]
 
-    def __init__(self, pane: str, keys: Mapping[str, str]) -> None:
+    def __init__(self, pane: str, keys: Mapping[str, str], only: Scope | None = None) -> None:
         super().__init__()
         self._pane = pane
+        self._only = only
         self._keys = keys
 
     def compose(self) -> ComposeResult:
@@ -158,7 +159,7 @@ class HelpScreen(ModalScreen[None]):
             title, words = PANES[self._pane]
             parts += [Content.styled(title, "bold $accent"), Content(words), Content("")]
         for scope, name in _SCOPES.items():
-            if not any(of_scope(scope)):
+            if not any(of_scope(scope)) or self._only not in {None, scope}:
                 continue
             parts.append(Content.styled(name, "bold $accent"))
             for action in ACTIONS:
@@ -167,6 +168,8 @@ class HelpScreen(ModalScreen[None]):
                     asks = ("  asks first", "$warn") if action.tier is not Tier.READ and scope is Scope.DESK else ""
                     parts.append(Content.assemble((key, "bold"), action.help, asks))
             parts.append(Content(""))
+        if self._only is not None:
+            return Content("\n").join(parts[:-1])
         parts.append(Content.styled("Words beside a price", "bold $accent"))
         parts += [Content.assemble((figures.left(word, 9), "$warn"), meaning) for word, meaning in WORDS]
         return Content("\n").join(parts)

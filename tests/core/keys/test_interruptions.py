@@ -27,7 +27,7 @@ from ibkr_tui.core.keys.store import KeyStore
 from ibkr_tui.core.keys.token_entry import TokenEntry
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.errors import BrokerError
-from tests.core.keys.interrupted import Interrupted, Killed, Recorded, replay, unsynced
+from tests.core.keys.interrupted import Interrupted, Killed, Recorded, Step, replay, unsynced
 
 FAILURES: dict[str, Callable[[], BaseException]] = {
     "kill": Killed,
@@ -36,6 +36,8 @@ FAILURES: dict[str, Callable[[], BaseException]] = {
     "EACCES": lambda: OSError(errno.EACCES, "refused"),
 }
 OLD, NEW = "CONSUMERA", "CONSUMERB"
+MOST_LOSSES = 400
+"""Choices of what power loss undoes at one step; all of them where there are no more."""
 
 
 class Accepting:
@@ -177,6 +179,18 @@ def test_enough_points_are_tried(stages: Callable[[Scenario], Stage], tmp_path: 
     assert total >= 40
 
 
+@pytest.mark.slow
+def test_enough_states_are_tried(stages: Callable[[Scenario], Stage], tmp_path: Path) -> None:
+    """What the slow tests below go through, counted."""
+    points = states = 0
+    for name, scenario in SCENARIOS.items():
+        shutil.rmtree(tmp_path / "template", ignore_errors=True)
+        stage = stages(scenario)
+        points += len(recorded(stage, scenario, tmp_path / name))
+        states += sum(1 for _ in losses(stage, scenario, tmp_path / f"{name}-lost", MOST_LOSSES))
+    assert points * len(FAILURES) * 2 + states >= 5_000
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_at_every_operation(stages: Callable[[Scenario], Stage], tmp_path: Path, name: str) -> None:
     scenario = SCENARIOS[name]
@@ -204,24 +218,29 @@ def test_every_failure_at_every_operation(
         shutil.rmtree(place)
 
 
-def lose_power(stage: Stage, scenario: Scenario, tmp_path: Path, most: int) -> int:
-    """At every step, up to `most` choices of what is lost of what was not synced; how many states were tried."""
-    root = tmp_path / "run"
-    files = Recorded(root)
-    scenario.work(stage, stage.rotation(stage.copy(root), files), root)
+def losses(stage: Stage, scenario: Scenario, place: Path, most: int) -> Iterator[tuple[list[Step | str], set[int]]]:
+    """At every step of an undisturbed run, up to `most` choices of what is lost of what was not synced."""
+    files = Recorded(place)
+    scenario.work(stage, stage.rotation(stage.copy(place), files), place)
     chance = random.Random(7)  # noqa: S311
-    tried = 0
     for end in range(1, len(files.steps) + 1):
         steps = files.steps[:end]
         loose = unsynced(steps)
         every = [set(lost) for size in range(len(loose) + 1) for lost in itertools.combinations(loose, size)]
-        for lost in every if len(every) <= most else [set(loose), *chance.sample(every, most - 1)]:
-            place = tmp_path / f"{end}-{tried}"
-            replay(stage.copy(place), steps, lost)
-            check(stage, place, scenario, thoroughly=most > 2)
-            shutil.rmtree(place)
-            tried += 1
-    return tried
+        chosen = every if len(every) <= most else [set(loose), *chance.sample(every, most - 1)]
+        yield from ((steps, lost) for lost in chosen)
+
+
+def lose_power(stage: Stage, scenario: Scenario, tmp_path: Path, most: int) -> int:
+    """Try each of `losses`; how many states were tried."""
+    count = 0
+    for steps, lost in losses(stage, scenario, tmp_path / "run", most):
+        place = tmp_path / str(count)
+        replay(stage.copy(place), steps, lost)
+        check(stage, place, scenario, thoroughly=most > 2)
+        shutil.rmtree(place)
+        count += 1
+    return count
 
 
 @pytest.mark.parametrize("name", ["confirm", "rollback"])
@@ -232,4 +251,4 @@ def test_power_fails_at_every_step(stages: Callable[[Scenario], Stage], tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_power_fails_and_any_subset_is_lost(stages: Callable[[Scenario], Stage], tmp_path: Path, name: str) -> None:
-    assert lose_power(stages(SCENARIOS[name]), SCENARIOS[name], tmp_path, most=400) > 10
+    assert lose_power(stages(SCENARIOS[name]), SCENARIOS[name], tmp_path, most=MOST_LOSSES) > 10
