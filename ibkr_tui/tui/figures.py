@@ -122,6 +122,24 @@ def left(text: str, width: int) -> str:
     return set_cell_size(text, width)
 
 
+def reason(words: str, width: int) -> str:
+    """A reason in at most `width` cells: where the code in brackets at its end has no room it goes, then the rest."""
+    if cell_len(words) > width and words.endswith(")") and " (" in words:
+        words = words.rpartition(" (")[0]
+    return words if cell_len(words) <= width else left(words, width).rstrip()
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The words of `text` in lines of `width` cells."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += " " + word
+        else:
+            lines.append(word)
+    return lines
+
+
 def right(text: str, width: int) -> str:
     """`text` at the right of `width` cells."""
     size = cell_len(text)

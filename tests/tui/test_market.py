@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ibkr_tui.model.alerts import Alert, AlertKind, AlertState, Direction
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.health import StreamState
 from ibkr_tui.model.log import LogPage
@@ -356,7 +357,25 @@ async def test_an_instrument_without_a_price_has_a_sentence(drive: Any, scene: A
         desk.feed.rows("quotes", {"265598": quote})
         desk.feed.rows("depth", {}, "265598")
         await show(desk)
-        assert "No price: no market data s" in desk.text
+        ladder = "\n".join("".join(segment.text for segment in row) for row in desk.app.market.ladder._rows)
+        assert "No price: no market data subscription." in " ".join(ladder.split()), "every word of it"
+
+
+async def test_alerts_on_the_price_stand_in_ladder_and_chart(drive: Any, scene: Any) -> None:
+    async with drive(size=(120, 40)) as desk:
+        alert = Alert("1", 265598, "AAPL", AlertKind.PRICE, D("189.47"), Direction.ABOVE, NOW)
+        others = (
+            msgspec.structs.replace(alert, id="2", level=D("187.50")),
+            msgspec.structs.replace(alert, id="3", level=D("189.39"), state=AlertState.FIRED),
+            msgspec.structs.replace(alert, id="4", level=D("189.40"), kind=AlertKind.CHANGE),
+            msgspec.structs.replace(alert, id="5", level=D("189.38"), conid=1),
+        )
+        desk.feed.rows("alerts", {one.id: one for one in (alert, *others)})
+        market = await show(desk)
+        assert "189.47◇" in desk.text
+        assert sum("◇" in "".join(segment.text for segment in row) for row in market.ladder._rows) == 1
+        drawn = "\n".join("".join(segment.text for segment in row) for row in market.chart._rows)
+        assert "◇ 187.50" in drawn
 
 
 async def test_increments_of_the_instrument_make_the_rows(drive: Any, scene: Any) -> None:

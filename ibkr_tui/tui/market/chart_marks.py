@@ -1,4 +1,4 @@
-"""What is drawn over the candles: own fills at their bar and price, own orders at their price. Pure."""
+"""What is drawn over the candles: own fills at their bar and price, own orders and alerts at their price. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from ibkr_tui.model.alerts import Alert, AlertKind, AlertState
 from ibkr_tui.model.orders import Fill, Order, Side
 from ibkr_tui.model.quotes import Bar
 from ibkr_tui.tui.market.ladder import order_price
@@ -17,6 +18,7 @@ from ibkr_tui.tui.widgets.candles import Scale
 
 BOUGHT: Final = "▲"
 SOLD: Final = "▼"
+ALERT: Final = "◇"
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -65,3 +67,12 @@ def order_lines(orders: Iterable[Order], scale: Scale) -> list[Line]:
         if price is not None and scale.low <= price <= scale.high:
             lines.append(Line(scale.row(price), price, order))
     return lines
+
+
+def alert_prices(alerts: Iterable[Alert], conid: int | None) -> list[Decimal]:
+    """The prices that alerts on this instrument wait for."""
+    return [
+        alert.level
+        for alert in alerts
+        if alert.conid == conid and alert.kind is AlertKind.PRICE and alert.state is AlertState.ARMED
+    ]

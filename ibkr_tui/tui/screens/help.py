@@ -33,15 +33,15 @@ PANES: Final = {
     "ladder": (
         "Ladder",
         "Depth on fixed price rows, one an increment. The bars are sums from the best price to the row, cum the "
-        "number. ◂ is the last trade. my: own orders, + buys and − sells; S a stop, T a trail, * one of a group, ? "
-        "UNKNOWN. The rows stand still while the price moves in their middle, and follow it when it leaves; moving "
-        "past the edge holds them, g centres again. The tape below is sampled: the stream shows a few changes a second "
-        "at most.",
+        "number. ◂ is the last trade, ◇ an alert. my: own orders, + buys and − sells; S a stop, T a trail, * one of a "
+        "group, ? UNKNOWN. The rows stand still while the price moves in their middle, and follow it when it leaves; "
+        "moving past the edge holds them, g centres again. The tape below is sampled: the stream shows a few changes a "
+        "second at most.",
     ),
     "market-chart": (
         "Chart",
-        "Candles with volume; ▲ and ▼ are own fills, a line in a side's colour an own order. [ and ] change the bars, "
-        "h shows the values of a bar, the arrow keys move it, Esc puts it away.",
+        "Candles with volume; ▲ and ▼ are own fills, a line in a side's colour an own order, ◇ an alert. [ and ] "
+        "change the bars, h shows the values of a bar, the arrow keys move it, Esc puts it away.",
     ),
     "positions": (
         "Positions",

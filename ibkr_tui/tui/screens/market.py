@@ -120,9 +120,9 @@ class MarketScreen(MarketLists):
         self._name_chosen()
         self.chart.tick(conids)
         chosen = str(self.state.chosen.conid)
-        if "orders" in keys or changed.fills:
+        if keys.keys() & {"orders", "alerts"} or changed.fills:
             self.chart.paint()
-        if "orders" in keys or chosen in conids or chosen in keys.get("depth", ()):
+        if keys.keys() & {"orders", "alerts"} or chosen in conids or chosen in keys.get("depth", ()):
             self.ladder.paint()
         if self.state.chosen.conid in changed.taped:
             self.tape.paint()

@@ -23,7 +23,7 @@ from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures, requests
 from ibkr_tui.tui.desk_state import Chosen
 from ibkr_tui.tui.feed import LinkState
-from ibkr_tui.tui.market.chart_marks import fill_spots, order_lines
+from ibkr_tui.tui.market.chart_marks import ALERT, alert_prices, fill_spots, order_lines
 from ibkr_tui.tui.widgets import candles
 from ibkr_tui.tui.widgets.painted import Painted
 from ibkr_tui.tui.widgets.spans import Row
@@ -186,7 +186,8 @@ class Chart(Painted):
         if not self.bars:
             says = self.says or ("" if self.state.feed.is_live else "The chart comes back with the core.")
             words = [
-                [Segment(" " + figures.left(line, width - 1), self.palette.muted)] for line in _wrap(says, width - 2)
+                [Segment(" " + figures.left(line, width - 1), self.palette.muted)]
+                for line in figures.wrapped(says, width - 2)
             ]
             return [*head, *words]
         return [*head, *self._picture(quote, width, height - len(head))]
@@ -268,7 +269,7 @@ class Chart(Painted):
         live = quote is not None and self.state.status(quote) is QuoteStatus.LIVE
         self._room = room // step
         over = self._over(bars, scale, step)
-        own = self._own(scale)
+        own, alerts = self._own(scale), self._alerts(scale)
         rows = []
         for y in range(tall):
             across = palette.muted if y == line else own[y][0] if y in own else None
@@ -277,9 +278,10 @@ class Chart(Painted):
             mark = self._axis(labels.get(y, ""), axis)
             if y == line:
                 mark = self._last(last, places, axis, live=live)
-            elif y in own:
-                ink, price = own[y]
-                mark = [Segment("◂", ink), Segment(figures.right(figures.number(price, places), axis - 1), ink)]
+            elif y in own or y in alerts:
+                ink, price = own.get(y) or (palette.accent, alerts[y])
+                sign = "◂" if y in own else ALERT
+                mark = [Segment(sign, ink), Segment(figures.right(figures.number(price, places), axis - 1), ink)]
             rows.append([Segment(" "), *cells, *mark])
         if has_volume:
             blocks = candles.volume_blocks(bars)
@@ -298,6 +300,11 @@ class Chart(Painted):
             line.row: (self.palette.side(line.order.side is Side.BUY) if trusted else self.palette.stale, line.price)
             for line in order_lines(orders, scale)
         }
+
+    def _alerts(self, scale: candles.Scale) -> dict[int, Decimal]:
+        """Rows of alerts on the price, with their level."""
+        levels = alert_prices(self.state.feed.alerts.rows.values(), self.state.chosen.conid)
+        return {scale.row(level): level for level in levels if scale.low <= level <= scale.high}
 
     def _over(
         self, bars: Sequence[Bar], scale: candles.Scale, step: int
@@ -374,13 +381,3 @@ class FocusChart(Chart, can_focus=True):
         else:
             return
         event.stop()
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        if lines and len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += " " + word
-        else:
-            lines.append(word)
-    return lines

@@ -27,7 +27,8 @@ class InsidePanel(Painted):
         status = state.status(quote)
         if quote is None or (status is QuoteStatus.NO_DATA and quote.last is None):
             words = clean(quote.problem) if quote is not None and quote.problem else "No price yet."
-            return [[Segment(" " + figures.left(words if state.chosen.symbol else "", width - 2), palette.muted)]]
+            lines = figures.wrapped(words if state.chosen.symbol else "", width - 2)
+            return [[Segment(" " + figures.left(line, width - 2), palette.muted)] for line in lines[:height]]
         live = status is QuoteStatus.LIVE
         rows = [
             self._side("ask", quote, width, palette.sell if live else palette.stale),

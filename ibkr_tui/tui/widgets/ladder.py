@@ -20,6 +20,7 @@ from ibkr_tui.model.orders import Order, Side
 from ibkr_tui.model.quotes import Quote, QuoteStatus
 from ibkr_tui.model.text import clean
 from ibkr_tui.tui import figures
+from ibkr_tui.tui.market.chart_marks import ALERT, alert_prices
 from ibkr_tui.tui.market.ladder import Rung, above, below, mark_of, order_price, prices, rungs, top_for
 from ibkr_tui.tui.widgets.inside_panel import bar
 from ibkr_tui.tui.widgets.painted import Painted
@@ -51,6 +52,7 @@ class Ladder(Painted, can_focus=True):
         self._top: Decimal | None = None
         self._conid: int | None = None
         self._shown: list[Rung] = []
+        self._alerts: set[Decimal | None] = set()
         self._order: tuple[str, Decimal] | None = None
 
     # what it shows
@@ -213,8 +215,8 @@ class Ladder(Painted, can_focus=True):
         state, palette = self.state, self.palette
         if self._top is None:
             self._shown = []
-            words = self._nothing()
-            return [[Segment(" " + figures.left(words, width - 1), palette.muted)]] if words else []
+            lines = figures.wrapped(self._nothing(), width - 2)
+            return [[Segment(" " + figures.left(line, width - 1), palette.muted)] for line in lines[:height]]
         orders = [order for order in state.open_orders() if order.conid == self._conid]
         self._go_with_order(orders)
         shown = prices(self._top, self.count, self.steps, self.group)
@@ -228,28 +230,36 @@ class Ladder(Painted, can_focus=True):
         at = _rooms(width, max(len(self._price_text(price)) for price in shown))
         quote = state.quote(self._conid)
         last = self._row_of_last(quote, shown)
+        levels = alert_prices(state.feed.alerts.rows.values(), self._conid)
+        self._alerts = {self._row_nearest(level, shown) for level in levels}
         return [
             self._head(at),
             *(self._line(rung, at, most, quote, is_last=rung.price == last) for rung in self._shown),
         ]
 
     def _nothing(self) -> str:
-        quote = self.state.quote(self.state.chosen.conid)
-        if not self.state.chosen.symbol:
+        state = self.state
+        quote = state.quote(state.chosen.conid)
+        if not state.chosen.symbol:
             return "Choose an instrument in the watchlist."
         if quote is not None and quote.problem:
-            return f"No price: {clean(quote.problem)}"
-        return "No price yet." if self.state.feed.is_live else "The ladder comes back with the core."
+            book = state.depth_of(quote.conid)
+            depth = clean(book.problem) if book is not None and not book.bids and not book.asks else ""
+            return f"No price: {clean(quote.problem)}." + (f" No ladder: {depth}." if depth else "")
+        return "No price yet." if state.feed.is_live else "The ladder comes back with the core."
 
     def _price_text(self, price: Decimal) -> str:
         places = max(0, -int(increment_at(self.steps, price).normalize().as_tuple().exponent))
         return figures.number(price, places)
 
     def _row_of_last(self, quote: Quote | None, shown: list[Decimal]) -> Decimal | None:
-        if quote is None or quote.last is None or not shown[-1] <= quote.last <= shown[0]:
+        return self._row_nearest(quote.last, shown) if quote is not None and quote.last is not None else None
+
+    @staticmethod
+    def _row_nearest(price: Decimal, shown: list[Decimal]) -> Decimal | None:
+        if not shown[-1] <= price <= shown[0]:
             return None
-        last = quote.last
-        return min(shown, key=lambda row: abs(row - last))
+        return min(shown, key=lambda row: abs(row - price))
 
     def _head(self, at: _Rooms) -> Row:
         words = figures.right("my", at.my) + figures.right("bid", at.side) + " " + figures.right("price", at.price + 1)
@@ -269,9 +279,10 @@ class Ladder(Painted, can_focus=True):
         row += [
             Segment("│", palette.stale),
             Segment(f" {text}", style if live else palette.stale),
-            Segment("◂" if is_last else " ", palette.accent if live else palette.stale),
+            Segment("◂" if is_last else ALERT if rung.price in self._alerts else " ",
+                    palette.accent if live else palette.stale),
             Segment("│", palette.stale),
-        ]
+        ]  # fmt: skip
         row += self._ask(rung, at.side, most, live=live, last=quote if is_last else None)
         if at.cum:
             row += self._own(rung.selling, at.my)
@@ -307,8 +318,9 @@ class Ladder(Painted, can_focus=True):
     def _ask(self, rung: Rung, room: int, most: Decimal, *, live: bool, last: Quote | None) -> list[Segment]:
         palette = self.palette
         if rung.ask is None:
-            words = f"last {_amount(last.last_size)}" if last is not None and last.last_size else ""
-            return [Segment(figures.left(" " + words, room), palette.muted if live else palette.stale)]
+            size = _amount(last.last_size) if last is not None and last.last_size else ""
+            words = next((text for text in (f" last {size}", f"last {size}", f" {size}") if len(text) <= room), size)
+            return [Segment(figures.left(words if size else "", room), palette.muted if live else palette.stale)]
         size = figures.right(_amount(rung.ask), min(6, room))
         left = room - len(size)
         drawn = " " + _bar(rung.cum, most, left - 1)
@@ -343,8 +355,9 @@ class Ladder(Painted, can_focus=True):
             why = (
                 f"best prices only: {clean(book.problem)}" if book is not None and book.problem else "best prices only"
             )
-        elif book is not None and book.status is not QuoteStatus.LIVE:
+        elif self._top is not None and book is not None and book.status is not QuoteStatus.LIVE:
             why = clean(book.problem) or str(book.status)
+        why = figures.reason(why, self.size.width - 6)
         if str(self.border_subtitle or "") != why:
             self.border_subtitle = Content(why)
 

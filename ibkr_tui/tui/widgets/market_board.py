@@ -74,7 +74,8 @@ class MarketBoard(QuoteBoard):
         words = f"{self.top + 1}–{self.top + shown} of {len(self.keys)}" if len(self.keys) > shown > 0 else ""
         row = self.state.watchlist.rows.get(self.selected or "")
         if row is not None and (why := self.state.mark_of(row).words):
-            words = f"{row.symbol}: {clean(why, limit=80)}" + (f" · {words}" if words else "")
+            said = figures.reason(f"{row.symbol}: {clean(why, limit=200)}", max(0, self.size.width - 6))
+            words = f"{said} · {words}" if words and len(said) + len(words) + 9 <= self.size.width else said
         if str(self.border_subtitle or "") != words:
             self.border_subtitle = Content(words)
 
@@ -156,5 +157,7 @@ class MarketBoard(QuoteBoard):
         room = width - at.symbol - at.mark - 3
         waits = mark.cause is Cause.WAITING
         words = "" if waits and not row.problem else clean(mark.words, limit=200)
-        told = Segment("  " + figures.left(words, room) + " ", palette.muted if waits else palette.warn)
+        told = Segment(
+            "  " + figures.left(figures.reason(words, room), room) + " ", palette.muted if waits else palette.warn
+        )
         return [Segment(name, palette.stale), told, self._mark(quote, mark, at.mark)]

@@ -124,7 +124,7 @@ class QuoteBoard(Board):
         problem = refused or (quote.problem if quote is not None else "")
         if problem:
             room = width - at.symbol - 10
-            words = Segment("  " + figures.left(clean(problem), room), palette.warn)
+            words = Segment("  " + figures.left(figures.reason(clean(problem), room), room), palette.warn)
             return [Segment(name, palette.stale), words, Segment(" " + figures.right("NO DATA", 7), palette.warn)]
         dashes = " " + figures.right(figures.UNKNOWN, at.price)
         rest = width - at.symbol - len(dashes) - 8
