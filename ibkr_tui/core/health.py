@@ -99,6 +99,7 @@ class HealthBoard:
         expires = self._authenticator.token_expires_at
         minted = self._tokens.since(self._authenticator.epoch)
         quotes, depth = self._boards()
+        market = _unless_equal(self._market.hours(), known.market if known else None)
         row = Health(
             profile=self._profile.name,
             kind=self._profile.kind,
@@ -117,7 +118,8 @@ class HealthBoard:
             pacing_waiting=pacing.waiting,
             blocked_for=math.ceil(pacing.blocked_for),
             blocked_until=pacing.blocked_until,
-            market=_unless_equal(self._market.hours(), known.market if known else None),
+            market=market,
+            market_mono=known.market_mono if known and market is known.market else self._clock.monotonic(),
             subscriptions=self._subscriptions(),
             open_intents=self._open_intents(),
             core_pid=os.getpid(),

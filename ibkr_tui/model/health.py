@@ -92,3 +92,4 @@ class Health(msgspec.Struct, frozen=True):
     stalls: int = 0
     last_stall_s: float = 0.0
     last_stall_at: datetime | None = None
+    market_mono: float | None = None

@@ -233,7 +233,7 @@ class _Reader:
     def _number(self, what: str) -> Decimal:
         word = self._peek()
         if word is None:
-            raise LanguageError(f"Here is missing {what}.", self._end)
+            raise LanguageError(f"{what[:1].upper()}{what[1:]} is missing here.", self._end)
         self._next += 1
         return _number(word, what)
 

@@ -196,13 +196,23 @@ class PreviewLeg(msgspec.Struct, frozen=True):
     stop_price: Decimal | None = None
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """A rule that would refuse an order: its reason, what to do, and the field it is about, where it is about one."""
+
+    code: str
+    reason: str
+    user_action: str = ""
+    field: str = ""
+
+
 class OrderPreview(msgspec.Struct, frozen=True):
     """What an order would do: our numbers and the broker's what-if, if it gives one. Creates nothing at the broker.
 
     Of a group the fields are those of its first order, `value` and leverage what counts of it, `legs` all of it.
-    `refused_by` has the codes of the rules that would refuse it, in words among the `warnings`; `questions` what the
-    broker is likely to ask. `preview_id` is what `approve_order` takes until `expires_at`. `money_at_risk` and `reward`
-    are those of a bracket between its entry and its exits, in the base currency.
+    `refused_by` has the codes of the rules that would refuse it, in words among the `warnings` and with what to do in
+    `refusals`; `questions` what the broker is likely to ask. `preview_id` is what `approve_order` takes until
+    `expires_at`. `money_at_risk` and `reward` are those of a bracket between its entry and its exits, in the base
+    currency.
     """
 
     instrument: str
@@ -238,3 +248,4 @@ class OrderPreview(msgspec.Struct, frozen=True):
     preview_id: str = ""
     expires_at: datetime | None = None
     needs_approval: bool = False
+    refusals: tuple[Refusal, ...] = ()

@@ -230,7 +230,8 @@ class DeskState:
         health = self.health
         if health is None or health.market is None:
             return None
-        passed = timedelta(seconds=max(0.0, self.feed.core_seconds - self.feed.market_heard))
+        said = health.market_mono if health.market_mono is not None else self.feed.market_heard
+        passed = timedelta(seconds=max(0.0, self.feed.core_seconds - said))
         return (health.market.now + passed).astimezone(self.zone)
 
     def now(self) -> datetime:

@@ -143,7 +143,7 @@ def test_alternatives_and_consequences() -> None:
     [
         ("", "Say an order", 0),
         ("AAPL 100", "begins with buy or sell", 0),
-        ("buy", "is missing the quantity", 3),
+        ("buy", "The quantity is missing", 3),
         ("buy 1e3 AAPL", "exponent", 4),
         ("buy １００ AAPL", "not a number", 4),
         ("buy NaN AAPL", "not a number", 4),
@@ -153,7 +153,7 @@ def test_alternatives_and_consequences() -> None:
         ("buy 100", "Name the instrument", 7),
         ("buy 100 @ 188", "Name the instrument", 8),
         ("buy 100 ÄÖ", "not a symbol", 8),
-        ("buy 100 AAPL @", "missing the price", 14),
+        ("buy 100 AAPL @", "The price after “@” is missing", 14),
         ("buy 100 AAPL @ 188 @ 189", "said twice", 19),
         ("buy 100 AAPL day gtc", "said twice", 17),
         ("buy 100 AAPL @ 188 frob", "means nothing here", 19),

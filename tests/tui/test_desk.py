@@ -423,3 +423,11 @@ async def test_a_row_that_finds_no_place_says_why(drive: Any) -> None:
         await desk.press("up")
         await desk.frame()
         assert "80 instruments are subscribed" in desk.line(" MSFT  ")
+
+
+async def test_the_venues_clock_goes_on_from_when_the_core_read_it(drive: Any, scene: Any, clock: Any) -> None:
+    async with drive(size=(120, 40)) as desk:
+        read = clock.monotonic() - 240  # long before this face came
+        desk.feed.rows("health", {"paper": scene.health(market_mono=read)})
+        await desk.frame()
+        assert "10:46:1" in desk.text.split("\n")[0], "15:42:10 UTC and four minutes"

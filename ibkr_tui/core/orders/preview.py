@@ -15,7 +15,7 @@ from ibkr_tui.core.orders.pricing import distance_pct
 from ibkr_tui.core.web.wire import WhatIf
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import Proposal
-from ibkr_tui.model.orders import OrderPreview, OrderTicket, OrderType, PreviewLeg, Role
+from ibkr_tui.model.orders import OrderPreview, OrderTicket, OrderType, PreviewLeg, Refusal, Role
 
 FAR_PCT: Final = Decimal(3)
 """IBKR asks about a price that is farther from the market than this (o163)."""
@@ -102,6 +102,10 @@ class Previewer:
             kind=proposal.kind.value,
             legs=tuple(_legs(proposal, found)) if len(proposal.legs) > 1 else (),
             refused_by=tuple(dict.fromkeys(error.code for error in found.refusals)),
+            refusals=tuple(
+                Refusal(error.code, error.message, error.user_action, str(error.details.get("field", "")))
+                for error in found.refusals
+            ),
             questions=tuple(_questions(ticket, distance, is_known=quote is not None and not quote.unavailable)),
             money_at_risk=risk,
             reward=reward,

@@ -23,6 +23,7 @@ from ibkr_tui.tui.feed import Changed
 from ibkr_tui.tui.screens.search import SearchScreen
 from ibkr_tui.tui.trade.blotter import Blotter
 from ibkr_tui.tui.trade.form import LegForm, TicketForm, fresh_form
+from ibkr_tui.tui.trade.groups import GROUP
 from ibkr_tui.tui.trade.page_keys import OrderPage
 from ibkr_tui.tui.trade.panel import TicketPanel
 from ibkr_tui.tui.trade.sheet import Stage
@@ -132,11 +133,23 @@ class TradeScreen(OrderPage):
         self._put(self._empty())
         self.blotter.rearrange()
         self.blotter.focus()
-        self.blotter.select(message.row)
+        self.blotter.select(self._row(message.row))
+
+    @on(TicketPanel.Lost)
+    def lost(self, message: TicketPanel.Lost) -> None:
+        """What has no answer stands first, and is seen there."""
+        self.blotter.rearrange()
+        self.blotter.select(self._row(message.row))
+
+    def _row(self, key: str) -> str:
+        """The row of an order: its group's, when that is folded."""
+        order = self.state.feed.orders.rows.get(key)
+        group = self.doors.group_of(order) if order is not None else None
+        return GROUP + group.id if group is not None and GROUP + group.id not in self.blotter.unfolded else key
 
     def _empty(self) -> TicketForm:
         form = self.ticket.form
-        return fresh_form(form.symbol, form.conid, form.leg.side).of_kind("FUT" if form.is_future else "")
+        return fresh_form(form.symbol, form.conid, form.legs[0].side).of_kind("FUT" if form.is_future else "")
 
     @on(TicketPanel.Left)
     def left(self) -> None:

@@ -82,7 +82,21 @@ class Alarms:
 def alarm_screen(state: DeskState, event: Event, order: Order, group: Group | None, places: int) -> ChoiceScreen:
     """What is wrong, each order of the group as it stands, and the ways out; leaving it is the default."""
     legs = group.orders if group is not None else (order,)
-    body = [Content.styled(clean(event.text, limit=500), "bold"), Content("")]
+    refusals = [leg for leg in legs if leg.state is OrderState.REJECTED]
+    body = [Content.styled(_said(leg), "bold $danger") for leg in refusals]
+    if not refusals:
+        body = [Content.styled(clean(event.text, limit=500), "bold")]
+    elif order.state is OrderState.FILLED:
+        body.append(
+            Content(
+                "The entry is filled: what it was to guard is unguarded."
+                if order.role is Role.ENTRY
+                else "What it was to follow is filled."
+            )
+        )
+    elif order.role is Role.ENTRY:
+        body.append(Content("The entry works on: once it fills, its position is unguarded."))
+    body.append(Content(""))
     for leg in legs:
         refused = leg.state is OrderState.REJECTED
         role = "" if leg.role is Role.SINGLE else str(leg.role)
@@ -106,3 +120,8 @@ def alarm_screen(state: DeskState, event: Event, order: Order, group: Group | No
     at = f" · {state.clock_time(event.at)}"
     return ChoiceScreen(Content(f"Not all of the {group.kind if group else 'order'} works{at}"), body, answers,
                         tone="danger")  # fmt: skip
+
+
+def _said(leg: Order) -> str:
+    why = clean(leg.text, limit=300)
+    return f"The {leg.role} was rejected" + (f": {why}" if why else ".")

@@ -159,6 +159,8 @@ class Blotter(Board):
         passed = (self.state.clock.now() - since).total_seconds() if since is not None else None
         filled = f"{figures.quantity(order.filled)}/{figures.quantity(order.qty)}" if order.filled > 0 else ""
         room, counts = _tail_rooms(width)
+        if not filled:
+            room, counts = room + counts, 0
         tail: Row = [
             Segment(" " + figures.left(word, room) + " ", ink),
             Segment(figures.right(filled, counts), palette.muted),
@@ -255,7 +257,11 @@ def group_prices(group: Group, places: int, *, wide: bool = True) -> str:
 
     gap = " " if wide else ""
     short = {Role.STOP: "stp" + gap, Role.TARGET: "tgt" + gap, Role.CHILD: "then "}
-    return " ".join(short.get(order.role, "") + price(order) for order in group.orders)
+    words = []
+    for order in group.orders:
+        other = f"{clean(order.symbol, limit=8)} " if order.conid != group.lead.conid else ""
+        words.append(short.get(order.role, "") + other + price(order))
+    return " ".join(words)
 
 
 def fitted_row(row: Row, width: int) -> Row:

@@ -24,7 +24,7 @@ class _Approved(msgspec.Struct, frozen=True):
 class Sent(msgspec.Struct, frozen=True):
     """What became of a draft: the state that matters most, the words for it, the blotter's row that shows it.
 
-    A rejected one with a row is a group of which the rest works.
+    A rejected one with a row is a group of which the rest works; of a lost one the row is an order's key.
     """
 
     state: OrderState
@@ -73,6 +73,8 @@ def sent(draft: Draft, answer: Any) -> Sent:
             names = ", ".join(_leg(leg.role) for leg in legs)
             text = next((clean(leg.text, limit=400) for leg in legs if leg.text), "")
             row = GROUP + group.group_id if len(legs) < len(group.orders) else ""
+            if state is OrderState.UNKNOWN:
+                row = legs[0].coid
             return Sent(state, f"{names}: {text}" if text else f"{names} {state}", row)
     return Sent(OrderState.WORKING, row=GROUP + group.group_id)
 

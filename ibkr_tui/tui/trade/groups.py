@@ -68,7 +68,8 @@ class Group(msgspec.Struct, frozen=True):
             last = filled[-1]
             plain = last.role in {Role.LEG, Role.SINGLE}
             return OrderState.FILLED, "filled" if plain else f"{last.role} filled"
-        if any(order.state is OrderState.REJECTED for order in self.orders):
+        rejected = [order for order in self.orders if order.state is OrderState.REJECTED]
+        if len(rejected) == len(self.orders) or (rejected and rejected[0] is self.lead and self.kind != "OCO"):
             return OrderState.REJECTED, "rejected"
         return OrderState.CANCELLED, "cancelled"
 
@@ -123,11 +124,13 @@ def groups_of(orders: Iterable[Order]) -> dict[str, Group]:
     for order in orders:
         if order.group_id:
             members.setdefault(order.group_id, []).append(order)
-    return {
-        name: Group(name, tuple(sorted(legs, key=lambda leg: (_ROLE_RANK.get(leg.role, 9), leg.key))))
-        for name, legs in members.items()
-        if len(legs) > 1
-    }
+    return {name: Group(name, tuple(sorted(legs, key=_rank))) for name, legs in members.items() if len(legs) > 1}
+
+
+def _rank(leg: Order) -> tuple[int, Decimal, str]:
+    """By its part; alternatives from the highest price down."""
+    price = leg.stop_price if leg.stop_price is not None else leg.limit_price
+    return _ROLE_RANK.get(leg.role, 9), -price if price is not None else Decimal(0), leg.key
 
 
 def _order_lines(line: Line, of_order: dict[str, list[Fill]], unfolded: Collection[str]) -> list[Line]:

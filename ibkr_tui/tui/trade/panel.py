@@ -56,13 +56,23 @@ class TicketPanel(TicketSheet):
     class Left(Message):
         """Escape was pressed where nothing more can be taken back."""
 
+    class Lost(Message):
+        """No answer came; what is known of the order stands in that row of the blotter."""
+
+        def __init__(self, row: str) -> None:
+            super().__init__()
+            self.row = row
+
     _previewed_at = 0.0
+    _sought = ""
     _preview: OrderPreview | None = None
 
     def second(self) -> None:
         """A second has passed: ages move on, and a preview runs out."""
         if self.stage is Stage.PREVIEWED and self._age_of_preview() > _PREVIEW_LIVES_S:
             self.edit()
+        if self.stage is Stage.UNKNOWN:
+            self._look_for_it()
         self.price_came()
         self.draw()
 
@@ -182,8 +192,9 @@ class TicketPanel(TicketSheet):
     def _show_preview(self, draft: Draft, preview: OrderPreview) -> None:
         app = cast(GuardedApp, self.app)
         if preview.refused_by:
-            self.stage, self.answer = Stage.EDITING, preview_lines(preview)
-            self.draw()
+            self.edit(focus=False)
+            self.answer = preview_lines(preview)
+            self._tell({refusal.field: refusal.reason for refusal in preview.refusals if refusal.field})
             return
         self.stage, self.draft, self.answer = Stage.PREVIEWED, draft, preview_lines(preview)
         self._preview = preview
@@ -224,14 +235,14 @@ class TicketPanel(TicketSheet):
             sent = await calls.send(self.state.feed, draft, preview)
         except BrokerError as error:
             if error.code == "IBKR_ORDER_UNKNOWN" or error.details.get("outcome") == "unknown":
-                self._unknown()
+                self._unknown(str(error.details.get("coid", "")))
             elif error.code in _PARTIAL and error.details.get("cancel") != OrderState.CANCELLED:
                 self._partial(error.message, error.code)
             else:
                 self._refused(error)
             return
         if sent.state is OrderState.UNKNOWN:
-            self._unknown()
+            self._unknown(sent.row)
         elif sent.state is OrderState.REJECTED and sent.row:
             self._partial(sent.words, "IBKR_GROUP_PARTIAL")
         elif sent.state is OrderState.REJECTED:
@@ -239,11 +250,22 @@ class TicketPanel(TicketSheet):
         else:
             self.post_message(self.Done(sent.row))
 
-    def _unknown(self) -> None:
-        self.stage = Stage.UNKNOWN
+    def _unknown(self, row: str) -> None:
+        self.stage, self._sought = Stage.UNKNOWN, row
         first, second = UNKNOWN_SENTENCE
         self.answer = [Content.styled(f"? UNKNOWN. {first}", "bold $danger"), Content(second)]
         self.draw()
+        self.post_message(self.Lost(row))
+
+    def _look_for_it(self) -> None:
+        """What was lost has been seen, or was decided on: the ticket is over as it would have been at once."""
+        order = self.state.feed.orders.rows.get(self._sought)
+        if order is None or order.state in {OrderState.UNKNOWN, OrderState.SENDING, OrderState.QUESTION}:
+            return
+        if order.state is OrderState.REJECTED:
+            self._refused(BrokerError("IBKR_ORDER_REJECTED", clean(order.text, limit=400) or "IBKR does not have it"))
+        else:
+            self.post_message(self.Done(order.key))
 
     def _partial(self, why: str, code: str) -> None:
         """A part of it works: sending it again would send that part twice."""
@@ -257,11 +279,16 @@ class TicketPanel(TicketSheet):
     def _refused(self, error: BrokerError) -> None:
         """Nothing was sent, or the broker said no: the values stay, with the reason."""
         self.edit()
+        why = clean(error.message, limit=360).replace("declined (person):", "You said no:")
         self.answer = [
-            Content.styled(f"✗ {clean(error.message, limit=600)} ({error.code})", "$danger"),
+            Content.styled(f"✗ {_sentence(why)} ({error.code})", "$danger"),
             Content.styled(clean(error.user_action, limit=300), "$muted"),
         ]
-        self.told = told(error, self.form.at)
+        self._tell(fields_of(error))
+
+    def _tell(self, fields: Mapping[str, str]) -> None:
+        """Say what the core says of a leg's field beside it, and go to that leg."""
+        self.told = told(fields, self.form.at)
         at = min((leg for leg, _ in self.told), default=self.form.at)
         if at != self.form.at and at < len(self.form.legs):
             self.form = msgspec.structs.replace(self.form, at=at)
@@ -269,13 +296,21 @@ class TicketPanel(TicketSheet):
         self.draw()
 
 
-def told(error: BrokerError, at: int) -> dict[tuple[int, str], str]:
-    """What the core says of a leg's field, by the leg's number; without a number it is about the leg `at`."""
-    fields = error.details.get("fields")
-    field = error.details.get("field")
-    if not isinstance(fields, dict):
-        fields = {field: error.message} if isinstance(field, str) else {}
-    return {_place(str(name), at): clean(str(text)) for name, text in fields.items()}
+def fields_of(error: BrokerError) -> dict[str, str]:
+    """What an error says of each field."""
+    fields, field = error.details.get("fields"), error.details.get("field")
+    if isinstance(fields, dict):
+        return {str(name): str(text) for name, text in fields.items()}
+    return {field: error.message} if isinstance(field, str) else {}
+
+
+def told(fields: Mapping[str, str], at: int) -> dict[tuple[int, str], str]:
+    """The same by the leg's number and its field here; without a number it is about the leg `at`."""
+    return {_place(name, at): _sentence(clean(text)) for name, text in fields.items()}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _place(name: str, at: int) -> tuple[int, str]:

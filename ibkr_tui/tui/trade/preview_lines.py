@@ -12,12 +12,15 @@ OLD_QUOTE_S = 5.0
 
 
 def preview_lines(preview: OrderPreview) -> list[Content]:
-    """Value, commission, margin, leverage before and after, distance to the market, quote age, warnings."""
+    """Value, commission, margin, leverage before and after, distance to the market, quote age, warnings; of one that
+    would be refused only the reasons, and what to do."""
+    if preview.refused_by:
+        return _refused(preview)
     value = f"{figures.number(preview.value)} {clean(preview.currency, limit=5)}"
     commission = clean(preview.commission, limit=24) or figures.UNKNOWN
     lines = [
         _pair("Value", value, "Commission", commission),
-        _pair("Margin", _margin(preview), "Leverage", _leverage(preview)),
+        _pair("Margin", _margin(preview), "Lev+orders", _leverage(preview)),
     ]
     market = _market(preview)
     if market:
@@ -25,13 +28,22 @@ def preview_lines(preview: OrderPreview) -> list[Content]:
     if preview.money_at_risk is not None:
         reward = f"  reward {figures.number(preview.reward, 0)}" if preview.reward is not None else ""
         lines.append(Content.assemble(("At risk    ", "$muted"), figures.number(preview.money_at_risk, 0), reward))
-    refused = bool(preview.refused_by)
-    mark, style = ("✗", "$danger") if refused else ("!", "$warn")
-    lines += [Content.styled(f"{mark} {clean(warning, limit=300)}", style) for warning in preview.warnings]
-    if refused:
-        codes = " ".join(clean(code, limit=40) for code in preview.refused_by)
-        lines.append(Content.styled(f"It would be refused ({codes}).", "$danger"))
+    lines += [Content.styled(f"! {clean(warning, limit=300)}", "$warn") for warning in preview.warnings]
     lines += [Content.styled(f"Will ask: {clean(question, limit=200)}", "$warn") for question in preview.questions]
+    return lines
+
+
+def _refused(preview: OrderPreview) -> list[Content]:
+    """Each reason once, with its code and the way out."""
+    lines: list[Content] = []
+    for refusal in preview.refusals:
+        reason = clean(refusal.reason, limit=300)
+        lines.append(Content.styled(f"✗ {reason[:1].upper()}{reason[1:]} ({clean(refusal.code, limit=40)})", "$danger"))
+        if refusal.user_action and not (refusal.code == "BAD_TICKET" and refusal.field):
+            lines.append(Content.styled(f"  {clean(refusal.user_action, limit=300)}", "$muted"))
+    if not preview.refusals:
+        codes = " ".join(clean(code, limit=40) for code in preview.refused_by)
+        lines.append(Content.styled(f"✗ It would be refused ({codes}).", "$danger"))
     return lines
 
 
@@ -56,7 +68,7 @@ def _leverage(preview: OrderPreview) -> Content:
     return Content.assemble(
         f"{figures.number(before)} → ",
         (figures.number(after), "bold $warn" if near else "bold"),
-        (f" / {figures.number(preview.leverage_cap, 1)} with what works", "$muted"),
+        (f" / {figures.number(preview.leverage_cap, 1)}", "$muted"),
     )
 
 

@@ -30,6 +30,7 @@ from ibkr_tui.tui.trade.draft import Draft, draft_line
 from ibkr_tui.tui.trade.form import FIELDS, TicketForm, first_price
 from ibkr_tui.tui.trade.picture import TicketPicture
 from ibkr_tui.tui.trade.reading import Listed, Reading, read_form
+from ibkr_tui.tui.widgets.steady_text import SteadyText
 
 _NUDGED: Final = {"limit_price", "stop_price", "stop_loss", "take_profit"}
 
@@ -85,20 +86,20 @@ class TicketSheet(Vertical, can_focus=True):
     # what stands on the screen
 
     def compose(self) -> ComposeResult:
-        yield Static(id="choices", markup=False)
+        yield SteadyText(id="choices")
         with Horizontal(id="body"):
             with Vertical(id="fields"):
                 for name in FIELDS:
                     with Horizontal(classes="field", id=f"{name}-field"):
-                        yield Static(id=f"{name}-label", classes="label", markup=False)
+                        yield SteadyText(id=f"{name}-label", classes="label", fixed=True)
                         yield Input(self.form.value(name), id=name, compact=True, max_length=24)
-                        yield Static(id=f"{name}-note", classes="note", markup=False)
+                        yield SteadyText(id=f"{name}-note", classes="note", fixed=True)
             yield TicketPicture(id="picture")
-        yield Static(id="answer", markup=False)
+        yield SteadyText(id="answer")
         with Horizontal(classes="field", id="line-field"):
             yield Static("›", id="line-label", classes="label", markup=False)
             yield Input(id="line", compact=True, max_length=300)
-        yield Static(id="hint", markup=False)
+        yield SteadyText(id="hint")
 
     @property
     def _is_up(self) -> bool:
@@ -178,7 +179,10 @@ class TicketSheet(Vertical, can_focus=True):
             return
         with self.prevent(Input.Changed):
             for name in FIELDS:
-                self.query_one(f"#{name}", Input).value = self.form.value(name)
+                field, text = self.query_one(f"#{name}", Input), self.form.value(name)
+                if field.value != text:
+                    field.value = text
+                    field.action_select_all()  # what was not typed is replaced by typing
         self.draw()
 
     def draw(self) -> None:
@@ -192,14 +196,14 @@ class TicketSheet(Vertical, can_focus=True):
         shown = clean(form.leg.symbol, limit=30) or self.shown
         self.border_title = words.title(state, form, shown, self.instrument_here, self.account)
         self.border_subtitle = words.prices(state, form)
-        self.query_one("#choices", Static).update(words.choices(form))
+        self.query_one("#choices", SteadyText).show(words.choices(form))
         self._draw_fields(reading)
         self.query_one("#body").set_class(form.mode in {GroupKind.OCO, GroupKind.OTO}, "legs")
         self.query_one("#picture", TicketPicture).show(form, reading, self.instrument)
-        answer = self.query_one("#answer", Static)
+        answer = self.query_one("#answer", SteadyText)
         answer.display = bool(self.answer)
-        answer.update(Content("\n").join(self.answer))
-        self.query_one("#hint", Static).update(self._hint())
+        answer.show(Content("\n").join(self.answer))
+        self.query_one("#hint", SteadyText).show(self._hint())
 
     def reading(self) -> Reading:
         quote = self.state.quote
@@ -215,11 +219,11 @@ class TicketSheet(Vertical, can_focus=True):
             self.query_one(f"#{name}-field").display = shown
             if not shown:
                 continue
-            self.query_one(f"#{name}-label", Static).update(Content(words.label(self.form, name)))
+            self.query_one(f"#{name}-label", SteadyText).show(Content(words.label(self.form, name)))
             problem = told.get(name) or (found.get(name, "") if self.form.value(name) else "")
             troubled = troubled or bool(problem)
             note = Content.styled(f"✗ {problem}", "$danger") if problem else self._note(name, reading)
-            self.query_one(f"#{name}-note", Static).update(note)
+            self.query_one(f"#{name}-note", SteadyText).show(note)
         self.query_one("#body").set_class(troubled, "troubled")
         line = self.query_one("#line", Input)
         line.placeholder = "" if self.form.amends else self._line(reading)
@@ -250,10 +254,12 @@ class TicketSheet(Vertical, can_focus=True):
                 return Content.assemble(("= ", "$accent"), said.meaning(read(line.value)))
             except LanguageError as error:
                 return Content.styled(f"✗ {error}", "$danger")
-        legs = "  F9 leg  F10 its symbol  ^n add  ^r remove" if self.form.mode is GroupKind.OCO else ""
-        legs = "  F9 trigger or child  F10 its symbol" if self.form.mode is GroupKind.OTO else legs
+        legs = {
+            GroupKind.OCO: "F9 leg  F10 its symbol  ^n add  ^r remove",
+            GroupKind.OTO: "F9 trigger or child  F10 its symbol",
+        }.get(self.form.mode, "↑↓ tick")
         hints = {
-            Stage.EDITING: f"Enter preview  ↑↓ tick  ^l line  Esc leave{legs}",
+            Stage.EDITING: f"Enter preview  {legs}  ^l line  Esc leave",
             Stage.ASKING: "Asking for a preview…",
             Stage.SENDING: "Sending… it is sent once; a question of IBKR's opens here.",
             Stage.UNKNOWN: "Esc close",
@@ -279,6 +285,8 @@ class TicketSheet(Vertical, can_focus=True):
             self.told.clear()
             if self.stage is Stage.PREVIEWED:
                 self.edit(focus=False)
+        elif self.stage is Stage.EDITING:
+            self.answer = []  # it was about what the fields say
         self.draw()
 
     def on_descendant_focus(self) -> None:
@@ -373,15 +381,22 @@ class TicketSheet(Vertical, can_focus=True):
     def action_next_leg(self) -> None:
         """The next leg of a group."""
         self._follows_price = False
-        self._choose(self.form.with_next_leg())
+        self._turn_to(self.form.with_next_leg())
 
     def action_add_leg(self) -> None:
         """One alternative more."""
-        self._choose(self.form.with_leg_added())
+        self._turn_to(self.form.with_leg_added())
 
     def action_remove_leg(self) -> None:
         """One alternative less."""
-        self._choose(self.form.with_leg_removed())
+        self._turn_to(self.form.with_leg_removed())
+
+    def _turn_to(self, form: TicketForm) -> None:
+        """A leg, at the first of its fields that is empty."""
+        self._choose(form)
+        empty = next((name for name in self.form.fields if not self.form.value(name).strip()), None)
+        if empty is not None and isinstance(self.screen.focused, Input):
+            self.query_one(f"#{empty}", Input).focus()
 
     def action_other_side(self) -> None:
         """Buy or sell; an untouched price follows to the other side of the market."""

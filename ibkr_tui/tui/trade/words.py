@@ -93,6 +93,10 @@ def choices(form: TicketForm) -> Content:
     parts += [("Time ", "$muted"), (f" {_TIFS[leg.tif]} ", "reverse"), (" F3    ", "$stale")]
     parts += [("Outside RTH ", "$muted"), ("yes" if leg.outside_rth else "no", "bold" if leg.outside_rth else "")]
     parts += [(" F7", "$stale")]
+    if form.mode is GroupKind.OCO:
+        parts += [("  Leg ", "$muted"), (f"{form.at + 1}/{len(form.legs)}", "bold"), (" F9", "$stale")]
+    elif form.mode is GroupKind.OTO:
+        parts += [("  ", ""), ("Trigger" if form.at == 0 else "Child", "bold"), (" F9", "$stale")]
     return Content.assemble(*parts)
 
 

@@ -36,7 +36,8 @@ async def alarmed(desk: Any, core: Any, scene: Any, **entry: Any) -> Any:
 async def test_the_entry_or_the_whole_group_can_be_cancelled_at_once(drive: Any, core: Any, scene: Any) -> None:
     async with drive() as desk:
         await alarmed(desk, core, scene)
-        assert "works on without its stop" in desk.text
+        assert "The stop was rejected: no stops here" in desk.text
+        assert "once it fills, its position is unguarded" in desk.text
         assert "rejected" in desk.line("STP 185.00")
         await desk.press("y", calm=1)
         await desk.until(lambda: desk.feed.called("cancel_order"), "the cancel")
@@ -68,7 +69,7 @@ async def test_it_waits_until_no_other_question_is_open(drive: Any, core: Any, s
         assert desk.app.screen is other
         await desk.press("escape")
         await desk.frame()
-        await desk.until(lambda: "without its stop" in desk.text, "the alarm")
+        await desk.until(lambda: "BUY 100 AAPL works on" in desk.text, "the alarm")
 
 
 async def test_a_ticket_of_which_a_part_works_can_not_be_sent_again(drive: Any, core: Any) -> None:

@@ -17,7 +17,7 @@ from ibkr_tui.model.orders import OrderType, Side, TrailBy
 from ibkr_tui.model.sizing import SizeBy
 from ibkr_tui.tui.trade.draft import draft_line
 from ibkr_tui.tui.trade.form import MODES, MOST_LEGS, TYPES, LegForm, TicketForm, first_price, fresh_form
-from ibkr_tui.tui.trade.panel import told
+from ibkr_tui.tui.trade.panel import fields_of, told
 from ibkr_tui.tui.trade.reading import Listed, read_form
 from ibkr_tui.tui.trade.said import from_draft, meaning, to_form
 
@@ -240,13 +240,13 @@ def test_the_first_price_of_no_price_is_empty(scene: Any) -> None:
 
 def test_what_the_core_refuses_of_a_leg_stands_beside_that_legs_field() -> None:
     def of(**fields: str) -> dict[tuple[int, str], str]:
-        return told(BrokerError("BAD_TICKET", "no", details={"fields": fields}), 0)
+        return told(fields_of(BrokerError("BAD_TICKET", "no", details={"fields": fields})), 0)
 
     assert of(**{"legs.2.stop_price": "Off."}) == {(2, "stop_price"): "Off."}
     assert of(**{"trigger.qty": "A.", "child.limit_price": "B."}) == {(0, "qty"): "A.", (1, "limit_price"): "B."}
     assert of(entry_price="C.") == {(0, "limit_price"): "C."}
     collar = BrokerError("RISK_PRICE_COLLAR", "too far", details={"field": "limit_price"})
-    assert told(collar, 1) == {(1, "limit_price"): "too far"}
+    assert told(fields_of(collar), 1) == {(1, "limit_price"): "Too far"}
 
 
 def test_a_leg_may_have_its_own_instrument_and_its_own_increments(scene: Any) -> None:

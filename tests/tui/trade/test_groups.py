@@ -73,6 +73,7 @@ def test_fills_hang_on_their_order(scene: Any) -> None:
         ({"b1": OrderState.FILLED, "b2": OrderState.FILLED, "b3": OrderState.CANCELLED}, "target filled"),
         ({"b1": OrderState.CANCELLED, "b2": OrderState.CANCELLED, "b3": OrderState.CANCELLED}, "cancelled"),
         ({"b1": OrderState.REJECTED, "b2": OrderState.CANCELLED, "b3": OrderState.CANCELLED}, "rejected"),
+        ({"b1": OrderState.CANCELLED, "b2": OrderState.CANCELLED, "b3": OrderState.REJECTED}, "cancelled"),
     ],
 )
 def test_the_state_of_the_whole(scene: Any, states: dict[str, OrderState], word: str) -> None:

@@ -182,7 +182,7 @@ async def test_an_order_in_one_line_with_a_live_reading(drive: Any, core: Any) -
         await desk.press("ctrl+l")
         await desk.pilot.press(*"buy 100 AAPL @ 188 stop")
         await desk.pilot.pause()
-        assert "missing the price after “stop”" in desk.text
+        assert "The price after “stop” is missing" in desk.text
         await desk.pilot.press(*" 185 target 195")
         await desk.pilot.pause()
         assert "Bracket: buy 100 AAPL LMT 188 day, stop at 185, target at 195" in desk.text
