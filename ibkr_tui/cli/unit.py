@@ -45,6 +45,7 @@ TasksMax=64
 
 NoNewPrivileges=yes
 LockPersonality=yes
+MemoryDenyWriteExecute=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictNamespaces=yes

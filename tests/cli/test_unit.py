@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ibkr_tui.cli.service_notices import ServiceNotices
-from ibkr_tui.cli.unit import Place, unit_text
+from ibkr_tui.cli.unit import Place, unit_name, unit_text
 
 
 def settings(text: str) -> dict[str, str]:
@@ -23,7 +25,7 @@ def settings(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def test_it_starts_this_profile_and_lets_it_do_little(shell: Any, tmp_path: Path) -> None:
+def test_it_starts_this_profile_and_lets_it_do_little(shell: Any) -> None:
     ended = shell.run("core", "unit")
     assert ended.returncode == 0, ended.stderr
     said = settings(ended.stdout)
@@ -37,13 +39,50 @@ def test_it_starts_this_profile_and_lets_it_do_little(shell: Any, tmp_path: Path
     assert (said["UMask"], said["LimitCORE"], said["NoNewPrivileges"]) == ("0077", "0", "yes")
     credentials = Path(shell.exchange.credentials).read_text()
     assert not any(word in ended.stdout for word in credentials.split('"') if len(word) > 20)
-    if shutil.which("systemd-analyze"):
-        unit = tmp_path / "ibkr-tui-paper.service"
-        unit.write_text(ended.stdout)
-        checked = subprocess.run(
-            ["systemd-analyze", "--user", "verify", str(unit)], capture_output=True, text=True, check=False
-        )
-        assert checked.stderr == "" or "ibkr-tui-paper" not in checked.stderr, checked.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_has_nothing_to_say_about_it(tmp_path: Path) -> None:
+    text = unit_text(Place("paper", "paper", "DU1", [sys.executable, "-c", "pass"], [tmp_path]))
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+
+    def said(text: str) -> str:
+        unit = tmp_path / f"{unit_name('paper')}.service"
+        unit.write_text(text)
+        words = ["systemd-analyze", "--user", "--man=no", "verify", str(unit)]
+        environ = os.environ | {"XDG_RUNTIME_DIR": str(runtime)}
+        return subprocess.run(words, capture_output=True, text=True, check=False, env=environ).stderr
+
+    if "Failed to" in (mistaken := said(text.replace("LockPersonality", "LockPersonalty"))):
+        pytest.skip(f"systemd-analyze does not work here: {mistaken}")
+    assert "LockPersonalty" in mistaken, "what is wrong would be said"
+    assert said(text) == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for it")
+def test_it_needs_no_memory_that_is_written_and_run(shell: Any) -> None:
+    """As MemoryDenyWriteExecute has it: the kernel refuses it to the core, which logs in and asks all the same."""
+    refusing = (
+        "import ctypes, os, sys\n"
+        "if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0): sys.exit(77)\n"  # PR_SET_MDWE, of Linux 6.3
+        "os.execv(sys.executable, [sys.executable, '-m', 'ibkr_tui.cli.main', *sys.argv[1:]])\n"
+    )
+    core = subprocess.Popen(
+        [sys.executable, "-c", refusing, "core", "run"],
+        env=shell.environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while shell.facts() is None:
+            if core.poll() == 77:
+                pytest.skip("this kernel cannot refuse it")
+            assert core.poll() is None, core.communicate()
+            os.sched_yield()
+        status, said = shell.call("get_account")
+        assert (status, shell.facts()["pid"]) == (0, core.pid), said
+    finally:
+        core.terminate()
+        core.communicate(timeout=15)
 
 
 def test_what_systemd_would_read_otherwise_is_quoted() -> None:
