@@ -126,13 +126,14 @@ class EntryForm(ModalScreen[bool]):
             else:
                 value = self._consumer_key if name == "consumer_key" else ""
                 yield Input(value, max_length=60, id=name, compact=True)
-            yield Label(Content(hint), classes="note", id=f"{name}-note")
+            known = name == "consumer_key" and self._consumer_key
+            yield Label(Content("Enter keeps it" if known else hint), classes="note", id=f"{name}-note")
         yield Static(id=f"{name}-refusal", classes="refusal", markup=False)
 
     def on_mount(self) -> None:
         for refusal in self.query(".refusal"):
             refusal.display = False
-        next((field for field in self.query(Input) if not field.value), self.query(Input).first()).focus()
+        self.query(Input).first().focus()  # what stands there is selected: typing puts another in its place
         self.call_after_refresh(self._seen)
         self._say(self._entry.before, "$muted")
 
@@ -150,6 +151,8 @@ class EntryForm(ModalScreen[bool]):
         """A refusal was about what stood there before; of a secret only its length is told."""
         field = event.input
         self.query_one(f"#{field.id}-refusal").display = False
+        if field.id == "consumer_key" and self._consumer_key and field.value != self._consumer_key:
+            self.query_one("#consumer_key-note", Label).update(Content(self._entry.fields[0][2]))
         if isinstance(field, SecretInput):
             length = len(field.value.strip())
             self.query_one(f"#{field.id}-note", Label).update(

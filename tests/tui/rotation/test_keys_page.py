@@ -66,6 +66,8 @@ async def test_from_start_to_the_switch(on_keys: Any) -> None:
             assert part in told
         assert "expires in 23:41" in desk.line("Staged")
 
+        await desk.press("enter")
+        assert "Enter keeps it" in desk.line("Consumer key")
         await desk.press("enter", *"sometoken", "enter", *"c2VjcmV0", "enter")
         await desk.until(lambda: core.found.phase == "idle" and desk.app.screen is desk.app.key_sets, "switched")
         assert desk.feed.called("rotate_confirm") == [
