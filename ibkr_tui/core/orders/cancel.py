@@ -58,9 +58,10 @@ class Canceller:
         self._recorder = recorder
         self._look = look
 
-    async def cancel(self, name: str, caller: Caller) -> Order:
+    async def cancel(self, name: str, caller: Caller, *, again: bool = False) -> Order:
         """Ask to cancel the order of that cOID or broker's id; it is `cancelling` until the broker says more.
 
+        `again`: it was asked for before, and nothing is told before this request is taken or lost.
         Raises BrokerError ORDER_NOT_FOUND, ORDER_DONE, IBKR_REQUEST_REFUSED, or why the request did not leave.
         """
         order = self._book.find(name.strip()) if name.strip() else None
@@ -74,13 +75,20 @@ class Canceller:
             return self._now(order)
         order_id = broker_id(order.order_id)
         self._desk.interrupt("a cancel was more urgent")
-        if not order.key.startswith(FOREIGN):
-            self._recorder.note(order.key, Turn("cancel_requested", {"order_id": order_id, "face": caller.face}))
-        self._recorder.say(f"cancel requested {summary(order)}", order_key=order.key)
-        self._book.cancel_asked(order.key)
+        if not again:
+            self._requested(order, caller)
         who = self._asker(caller) if self._book.is_future(order.key) else {}
         await self._ask(summary(order), order.key, order_id, who)
+        if again:
+            self._requested(self._now(order), caller)
         return self._now(order)
+
+    def _requested(self, order: Order, caller: Caller) -> None:
+        if not order.key.startswith(FOREIGN):
+            facts = {"order_id": order.order_id, "face": caller.face}
+            self._recorder.note(order.key, Turn("cancel_requested", facts))
+        self._recorder.say(f"cancel requested {summary(order)}", order_key=order.key)
+        self._book.cancel_asked(order.key)
 
     async def cancel_unseen(self, order_id: str, caller: Caller) -> None:
         """Ask to cancel an order that nothing has told of, by the broker's id. Raises as `cancel`."""
@@ -138,7 +146,7 @@ class Canceller:
             self._recorder.say(text, Severity.WARNING, order_key=key)
             self._look()
             return
-        if (unheard := _unheard(answer, words)) is not None:
+        if (unheard := _unheard(answer)) is not None:
             self._book.cancel_refused(key, "")
             raise unheard
         self._look()
@@ -160,11 +168,11 @@ class Canceller:
         return self._book.find(order.key) or order
 
 
-def _unheard(answer: Answer, words: str) -> BrokerError | None:
+def _unheard(answer: Answer) -> BrokerError | None:
     """The answer of a broker that did not look at the request: it counts nothing, has no session, knows no token."""
     if answer.status not in _NOT_HEARD and not is_no_session(answer):
         return None
-    return problem_of(answer, f"the cancel of {words}")
+    return problem_of(answer, "the cancel")
 
 
 def _error(answer: Answer) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from itertools import chain, repeat
-from typing import Final
+from typing import Final, Protocol
 
 from ibkr_tui.core.dispatch import Caller
 from ibkr_tui.core.journal.intents import IntentState
@@ -30,17 +29,22 @@ PAUSES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 """Seconds between two requests for one order; the last one again and again."""
 
 
+class CancelOnce(Protocol):
+    """One request for the order of that name; `again`: not the first."""
+
+    async def __call__(self, name: str, caller: Caller, *, again: bool = False) -> Order: ...
+
+
 def is_taken(order: Order) -> bool:
     """Whether the broker itself says that it cancels the order: asking again would add nothing."""
     return order.state is OrderState.CANCELLING and state_of(order.broker_status) is OrderState.CANCELLING
 
 
 class Pursuit:
-    """Keeps cancels up, each in a task of its own. `cancel` asks once for the order of that key."""
+    """Keeps cancels up, each in a task of its own; they ask one after the other, because in a penalty only one leaves
+    every five seconds. `cancel` asks once for the order of that key."""
 
-    def __init__(
-        self, *, book: OrderBook, recorder: Recorder, cancel: Callable[[str, Caller], Awaitable[Order]], clock: Clock
-    ) -> None:
+    def __init__(self, *, book: OrderBook, recorder: Recorder, cancel: CancelOnce, clock: Clock) -> None:
         self._book = book
         self._recorder = recorder
         self._cancel = cancel
@@ -48,6 +52,7 @@ class Pursuit:
         self._wanted: dict[str, tuple[Caller, bool]] = {}
         self._begun: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asking = asyncio.Lock()
         recorder.is_to_be_cancelled = self._wanted.__contains__
 
     def begin(self, key: str, caller: Caller, *, asked: bool = False) -> None:
@@ -82,26 +87,41 @@ class Pursuit:
                     self._tasks[key] = group.create_task(self._chase(key, *self._wanted[key]), name=f"cancel {key}")
 
     async def _chase(self, key: str, caller: Caller, asked: bool) -> None:
-        told = ""
+        ask = _Asking(caller, again=asked)
+        if asked:
+            await self._clock.sleep(PAUSES[0])
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             order = self._book.find(key)
             if order is None or order.state.is_done:
                 break
-            if not asked and not is_taken(order):
-                told = await self._ask(order, caller, told)
-            asked = False
-            await self._clock.sleep(pause)
+            held_back = False
+            if not is_taken(order):
+                async with self._asking:
+                    held_back = await self._ask(order, ask)
+            await self._clock.sleep(PAUSES[0] if held_back else pause)
         del self._wanted[key], self._tasks[key]
 
-    async def _ask(self, order: Order, caller: Caller, told: str) -> str:
-        """One request; what people were last told of its failing, so that they are told once."""
+    async def _ask(self, order: Order, ask: _Asking) -> bool:
+        """One request; whether a penalty held it back: it has its own pace. People are told once why one failed."""
+        again, ask.again = ask.again, True
         try:
-            await self._cancel(order.key, caller)
+            await self._cancel(order.key, ask.caller, again=again)
         except BrokerError as error:
             log.warning("cancel of %s: %s", order.key, error.message)
             now = self._book.find(order.key)
-            if error.code != told and now is not None and not now.state.is_done:
+            if error.code != ask.told and now is not None and not now.state.is_done:
                 words = f"{summary(order)} could not be cancelled yet and is asked for again: {error.message}"
                 self._recorder.say(words, Severity.ERROR, code=error.code, order_key=order.key)
-            return error.code
-        return ""
+            ask.told = error.code
+            return error.code == "IBKR_RATE_LIMITED"
+        ask.told = ""
+        return False
+
+
+class _Asking:
+    """Who asks, whether for another time, and what people were last told of its failing."""
+
+    def __init__(self, caller: Caller, *, again: bool) -> None:
+        self.caller = caller
+        self.again = again
+        self.told = ""

@@ -115,7 +115,7 @@ class Sweeper:
                 if self._clock.monotonic() >= until:
                     outcomes[order.key] = self._given_over(order, caller, outcomes.get(order.key))
                     continue
-                outcomes[order.key], is_open = await self._cancel(self._now(order), caller)
+                outcomes[order.key], is_open = await self._cancel(self._now(order), caller, order.key in outcomes)
                 if is_open:
                     again.append(order)
             left = again
@@ -126,7 +126,7 @@ class Sweeper:
     def _given_over(self, order: Order, caller: Caller, outcome: CancelOutcome | None) -> CancelOutcome:
         """The time is over: the order's cancel goes on in the background."""
         now = self._now(order)
-        self._keep_up(now.key, caller)
+        self._keep_up(now.key, caller, asked=outcome is not None)
         error, why = (outcome.error, outcome.text) if outcome else ("IBKR_RATE_LIMITED", "its turn did not come")
         return _outcome(now, error=error, text=f"{why}; it is asked for again until it is over")
 
@@ -145,7 +145,7 @@ class Sweeper:
             return BrokerError("IBKR_UNAVAILABLE", f"the orders could not be read within {READ_WITHIN:g} s")
         return None
 
-    async def _cancel(self, order: Order, caller: Caller) -> tuple[CancelOutcome, bool]:
+    async def _cancel(self, order: Order, caller: Caller, again: bool) -> tuple[CancelOutcome, bool]:
         """One request, and whether it has to be made again. An order that its group took along is no failure."""
         if order.state.is_done:
             return _outcome(order), False
@@ -154,7 +154,7 @@ class Sweeper:
         if not order.order_id and order.state is not OrderState.QUESTION:
             return _outcome(self._canceller.on_sight(order, caller), waits=True), False
         try:
-            asked = await self._canceller.cancel(order.key, caller)
+            asked = await self._canceller.cancel(order.key, caller, again=again)
         except BrokerError as error:
             after = self._now(order)
             if after.state.is_done or error.code == "ORDER_DONE":

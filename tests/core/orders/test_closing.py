@@ -65,7 +65,7 @@ class Scene:
         if self.unreadable:
             raise self.unreadable
 
-    async def cancel(self, name: str, caller: Caller) -> Order:
+    async def cancel(self, name: str, caller: Caller, *, again: bool = False) -> Order:
         self.asked.append(name)
         self.book.cancel_asked(name)
         self.on_cancel(name)

@@ -71,6 +71,7 @@ async def test_what_a_penalty_holds_back_is_asked_for_in_the_next_round(desk: An
 async def test_after_its_time_the_rest_goes_on_in_the_background_and_is_told(desk: Any) -> None:
     await working(desk, 71, 72)
     desk.script.will({"error": "Order cannot be touched"}, 400)
+    told = len(desk.said)
     for _ in range(9):
         desk.script.fails(too_many())
     desk.script.will(TAKEN)
@@ -80,7 +81,10 @@ async def test_after_its_time_the_rest_goes_on_in_the_background_and_is_told(des
     ]  # fmt: skip
     assert (found.requested, found.failed) == (0, 2)
     assert "Order cannot be touched" in found.text and "asked for again until it is over" in found.text
+    await desk.clock.advance(5)
     assert cancels(desk)[-1] == "cancel 72" and desk.book.find("72").state is OrderState.CANCELLING
+    requested = [text for text in desk.said[told:] if text.startswith("cancel requested") and " 72 " in text]
+    assert len(requested) == 2, "told when it was asked for first, and when the request was taken"
     end(desk, 72)
 
 
