@@ -43,7 +43,7 @@ class PreviewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asset_class: str = "stocks"
     sec_type: str = ""
     exchange: str = ""
-    outside_rth: bool = False
+    outside_rth: bool | None = None
     manual_indicator: bool | None = None
     ext_operator: str = ""
     entry_price: Number | None = None

@@ -48,7 +48,7 @@ class Draft(msgspec.Struct, frozen=True):
         """Its arguments (requirements A-087…A-089, A-096); money as plain decimal text."""
         first = ticket_arguments(self.tickets[0])
         if self.amends:
-            return first | {"order_id": self.amends}
+            return first | {"order_id": self.amends, "outside_rth": self.tickets[0].outside_rth}
         if self.kind is GroupKind.BRACKET and self.bracket is not None:
             return _bracket_arguments(first, self.bracket)
         if self.kind is GroupKind.OCO:

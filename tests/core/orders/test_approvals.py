@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ibkr_tui.core.operations.guard_arguments import PreviewOrder
 from ibkr_tui.core.orders.approvals import MOST, Approvals, digest_of
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import GroupKind, Leg, Proposal
@@ -73,3 +74,9 @@ def test_the_oldest_are_forgotten(approvals: Approvals) -> None:
     for _ in range(MOST):
         approvals.previewed(ORDER)
     assert code(approvals.approve, first) == "PREVIEW_NOT_FOUND"
+
+
+def test_a_preview_of_a_change_says_what_is_taken_back() -> None:
+    """It is approved for exactly what is sent: no outside hours said is another thing than none any more."""
+    assert PreviewOrder("amend", coid="t1", outside_rth=False).given() == {"coid": "t1", "outside_rth": False}
+    assert PreviewOrder("amend", coid="t1").given() == {"coid": "t1"}

@@ -272,6 +272,7 @@ async def test_an_order_is_amended_in_the_ticket(drive: Any, core: Any) -> None:
         await desk.until(lambda: desk.feed.called("amend_order"), "the amendment")
         sent = desk.feed.called("amend_order")[0]
         assert (sent["order_id"], sent["limit_price"], sent["qty"]) == ("1001", "188.01", "100")
+        assert sent["outside_rth"] is False, "what is not said stays"
         await desk.until(lambda: page.ticket.form.amends == "", "an empty ticket")
         await desk.until(lambda: page.blotter.selected == "t1", "the cursor on the order")
 
