@@ -130,10 +130,12 @@ def reason(words: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The words of `text` in lines of `width` cells."""
+    """The words of `text` in lines of `width` cells. A code in brackets that no line has room for is left out."""
     lines: list[str] = []
     for word in text.split():
-        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+        if lines and cell_len(word) > width and word.startswith("(") and ")" in word:
+            lines[-1] += word.rpartition(")")[2]
+        elif lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
             lines[-1] += " " + word
         else:
             lines.append(word)

@@ -71,3 +71,14 @@ def test_a_number_never_breaks_its_column(value: Decimal, decimals: int, width: 
 def test_cut_text_is_exactly_as_wide_as_asked(text: str, width: int) -> None:
     assert cell_len(figures.left(text, width)) == width
     assert cell_len(figures.right(text, width)) == max(width, 0)
+
+
+def test_a_reason_keeps_its_words_before_its_code() -> None:
+    words = "no market data subscription (IBKR_NO_MARKET_DATA_SUBSCRIPTION)"
+    assert figures.reason(words, 80) == words
+    assert figures.reason(words, 40) == "no market data subscription"
+    assert figures.reason(words, 12) == "no market d…"
+    assert figures.wrapped(f"No price: {words}. Choose another.", 30) == [
+        "No price: no market data", "subscription. Choose another.",
+    ]  # fmt: skip
+    assert figures.wrapped(words, 40) == ["no market data subscription", "(IBKR_NO_MARKET_DATA_SUBSCRIPTION)"]

@@ -136,7 +136,11 @@ class Chains:
         row = next((row for row in rows if str(row.get("conid")) == str(underlying.conid)), None)
         months = sorted(set(_months(row)), key=_order) if row is not None else []
         if not months:
-            raise BrokerError("OPTION_NOT_FOUND", f"IBKR names no options of {underlying.description}")
+            raise BrokerError(
+                "OPTION_NOT_FOUND",
+                f"IBKR names no options of {underlying.description}",
+                user_action="Choose another underlying.",
+            )
         self._months.put(underlying.conid, tuple(months))
         return tuple(months)
 

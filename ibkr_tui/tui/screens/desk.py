@@ -241,7 +241,7 @@ class DeskScreen(OrderPage):
 
     def action_find(self) -> None:
         """Find a symbol."""
-        self.app.push_screen(SearchScreen(self.state.feed), self._add)
+        self.app.push_screen(SearchScreen(self.state.feed, verb="add"), self._add)
 
     def _add(self, listing: Listing | tuple[str, ...] | None) -> None:
         if not isinstance(listing, Listing):

@@ -52,7 +52,7 @@ class MarketLists(OrderPage):
 
     def action_find(self) -> None:
         """Find a symbol, or take several."""
-        self.app.push_screen(SearchScreen(self.state.feed, several=True), self._add)
+        self.app.push_screen(SearchScreen(self.state.feed, several=True, verb="add"), self._add)
 
     def _add(self, found: Listing | tuple[str, ...] | None) -> None:
         if found is None:

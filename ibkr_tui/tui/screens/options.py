@@ -50,6 +50,7 @@ class OptionsScreen(OrderPage):
 
     def __init__(self, state: DeskState, keys: Mapping[str, str]) -> None:
         self.underlying = Chosen("")
+        self._reading = ""
         self.chain: OptionChain | None = None
         self._wanted = ""
         self._strikes = _FIRST
@@ -126,7 +127,9 @@ class OptionsScreen(OrderPage):
         if self.chain is None:
             self.board.begin(f"Reading the chain of {self.underlying.symbol}: strikes and contracts, a few seconds…")
         else:
-            self.say(f"Reading {self._wanted or self.chain.month} of {self.underlying.symbol}…")
+            self.message.unsay(self._reading)
+            self._reading = f"Reading {self._wanted or self.chain.month} of {self.underlying.symbol}…"
+            self.say(self._reading)
         self._retitle()
         self.read_chain(self.underlying, self._wanted, self._strikes)
 
@@ -156,6 +159,7 @@ class OptionsScreen(OrderPage):
     def _show(self, chain: OptionChain) -> None:
         self.chain = chain
         self._asked_for = None
+        self.message.unsay(self._reading)
         self.tabs.show(tabs(chain))
         if chain.rows:
             self.board.lay(lines(chain.rows, self._spot()))
@@ -285,7 +289,7 @@ class OptionsScreen(OrderPage):
 
     def action_find(self) -> None:
         """Another underlying."""
-        self.app.push_screen(SearchScreen(self.state.feed), self._found)
+        self.app.push_screen(SearchScreen(self.state.feed, verb="show"), self._found)
 
     def _found(self, listing: Listing | tuple[str, ...] | None) -> None:
         if isinstance(listing, Listing):

@@ -26,12 +26,14 @@ _MOST: Final = 30
 
 
 class SearchScreen(ModalScreen[Listing | tuple[str, ...] | None]):
-    """Gives the chosen listing, or None; where `several` may be taken, also the symbols of an expansion."""
+    """Gives the chosen listing, or None; where `several` may be taken, also the symbols of an expansion. `verb`: what
+    Enter does with it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Close")]
 
-    def __init__(self, feed: Feed, *, several: bool = False) -> None:
+    def __init__(self, feed: Feed, *, several: bool = False, verb: str = "take") -> None:
         super().__init__()
+        self._verb = verb
         self._several = several
         self._expanded: tuple[str, ...] = ()
         self._feed = feed
@@ -42,7 +44,7 @@ class SearchScreen(ModalScreen[Listing | tuple[str, ...] | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
             box.border_title = Content("Find a symbol")
-            box.border_subtitle = Content("↑↓ choose · Enter add · Esc close")
+            box.border_subtitle = Content(f"↑↓ choose · Enter {self._verb} · Esc close")
             yield Input(placeholder="AAPL, Apple, EUR.USD …", max_length=400, id="words", compact=True)
             yield OptionList(id="found", compact=True, markup=False)
             yield Static(self._hint, id="says", markup=False)

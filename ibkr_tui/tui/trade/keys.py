@@ -15,7 +15,8 @@ def _closing(scope: Scope, *, rank: int) -> tuple[Action, ...]:
     at = str(scope)
     return (
         Action(
-            f"{at}.close", "x", "Close", "Close the selected position; asks first.", scope, "close_position", CHANGE
+            f"{at}.close", "x", "Close", "Close the selected position; asks first.", scope, "close_position", CHANGE,
+            2 if scope is Scope.POSITIONS else 0,
         ),
         Action(
             f"{at}.reverse", "v", "Reverse", "Turn the selected position round; asks first.", scope, "reverse_position",

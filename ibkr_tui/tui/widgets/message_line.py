@@ -27,6 +27,12 @@ class MessageLine(Painted):
         self._until = self.state.clock.monotonic() + _STAYS_S
         self.paint()
 
+    def unsay(self, words: str) -> None:
+        """What these words said is over, if they still stand there."""
+        if self._event is not None and self._event.text == words:
+            self._event = None
+            self.paint()
+
     def follow(self, other: MessageLine) -> None:
         """Go on with what the line of another page says."""
         self._event, self._until = other._event, other._until
