@@ -45,6 +45,17 @@ def test_a_paste_without_brackets_never_confirms() -> None:
     assert not any(press(key, 11 + n / 1000) for n in range(1, 50))
 
 
+def test_what_is_followed_at_once_was_no_persons_press() -> None:
+    key = FreshKey()
+    key.show(10)
+    assert press(key, 11), "the first character of a paste looks like a press"
+    key.pressed(11.001)
+    assert not key.stood_alone(11)
+    assert not press(key, 11.9), "the next one waits as after a held key"
+    assert press(key, 13)
+    assert key.stood_alone(13)
+
+
 def test_a_bracketed_paste_is_not_a_press_and_blocks_one() -> None:
     key = FreshKey()
     key.show(10)

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ibkr_tui.tui.actions import shown_key
-from ibkr_tui.tui.fresh_key import FreshKey
+from ibkr_tui.tui.fresh_key import SETTLE_S, FreshKey
 
 _ROOM: Final = 74
 """Cells in a line of the box."""
@@ -119,7 +119,14 @@ class ChoiceScreen(ModalScreen[str]):
 
     def _try(self, answer: Answer) -> None:
         app = cast(GuardedApp, self.app)
-        if not answer.guarded or app.fresh.may_confirm(app.monotonic()):
+        now = app.monotonic()
+        if not answer.guarded:
+            self.give(answer)
+        elif app.fresh.may_confirm(now):
+            self.set_timer(SETTLE_S, lambda: self._give_alone(answer, now))
+
+    def _give_alone(self, answer: Answer, pressed: float) -> None:
+        if self.is_current and cast(GuardedApp, self.app).fresh.stood_alone(pressed):
             self.give(answer)
 
     def give(self, answer: Answer) -> None:

@@ -22,6 +22,7 @@ from ibkr_tui.model.text import clean
 from ibkr_tui.tui import requests
 from ibkr_tui.tui.action import Scope
 from ibkr_tui.tui.actions import of_scope
+from ibkr_tui.tui.fresh_key import SETTLE_S
 from ibkr_tui.tui.screens.choice import GuardedApp
 from ibkr_tui.tui.trade import calls, said
 from ibkr_tui.tui.trade.draft import Draft
@@ -210,13 +211,15 @@ class TicketPanel(TicketSheet):
     def action_send(self) -> None:
         """Send what was previewed, if a person has just pressed the key for it."""
         app = cast(GuardedApp, self.app)
+        now = app.monotonic()
+        if self.stage is Stage.PREVIEWED and app.fresh.may_confirm(now):
+            self.set_timer(SETTLE_S, lambda: self._send_alone(now))
+
+    def _send_alone(self, pressed: float) -> None:
+        """The press stood alone: it was a person's."""
+        app = cast(GuardedApp, self.app)
         draft, preview = self.draft, self._preview
-        if (
-            self.stage is not Stage.PREVIEWED
-            or draft is None
-            or preview is None
-            or not app.fresh.may_confirm(app.monotonic())
-        ):
+        if self.stage is not Stage.PREVIEWED or draft is None or preview is None or not app.fresh.stood_alone(pressed):
             return
         if self.state.account_id != self.account:
             self.edit()
