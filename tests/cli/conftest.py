@@ -177,10 +177,10 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 
 
 @contextmanager
-def running_exchange(out: Path) -> Iterator[Exchange]:
+def running_exchange(out: Path, *options: str) -> Iterator[Exchange]:
     """A simulator in a process of its own; a module whose tests change its keys has one to itself."""
     process = subprocess.Popen(
-        [*COMMAND, "sim", "--exit-with-parent", "--out", str(out)],
+        [*COMMAND, "sim", "--exit-with-parent", "--out", str(out), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -58,12 +58,12 @@ class SmallCore:
     async def start(self) -> None:
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
-    async def stop(self, reason: str = "") -> None:
+    async def stop(self, reason: str = "", account: str = "") -> None:
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
             if reason:
-                writer.write(pack(Farewell(reason)))
+                writer.write(pack(Farewell(reason, account)))
             writer.close()
         self._writers.clear()
         self.watchers.clear()
@@ -98,6 +98,7 @@ class SocketLauncher:
         self.attached = 0
         self.error: BrokerError | None = None
         self.before: Callable[[], Any] | None = None
+        self.meant: list[str] = []
 
     async def attach(self, progress: Callable[[str], None]) -> Attachment:
         self.attached += 1
@@ -107,6 +108,9 @@ class SocketLauncher:
         if self.before is not None:
             await self.before()
         return Attachment(self.path, "f")
+
+    def mean(self, account: str) -> None:
+        self.meant.append(account)
 
     async def stop(self) -> None:
         return
@@ -235,6 +239,28 @@ async def test_audit_rows_are_kept_by_their_number_and_the_oldest_go(link: Link)
     assert next(iter(feed.audit)) == 103
     assert list(feed.audit)[-1] == 4102
     assert feed.take().audited
+
+
+async def test_a_core_that_goes_to_another_account_takes_along_who_asked(link: Link) -> None:
+    core, launcher, feed, _ = link
+    await until(lambda: feed.is_live, "the link")
+    feed._goes_to = "DU2"
+    await core.stop("over", "DU2")
+    await core.start()
+    await until(lambda: feed.is_live and feed.connections == 2, "the core again")
+    assert (launcher.meant, feed._goes_to) == (["DU2"], "")
+    assert core.wanted_logs[-1] == dict.fromkeys(LOGS, 0), "the same process tells another account's story"
+
+
+async def test_a_face_that_did_not_ask_follows_only_by_hand(link: Link) -> None:
+    core, launcher, feed, _ = link
+    await until(lambda: feed.is_live, "the link")
+    await core.stop("over", "DU2")
+    await core.start()
+    await until(lambda: "account DU2" in feed.sentence, "the sentence")
+    assert (launcher.attached, launcher.meant) == (1, [])
+    feed.reconnect()
+    await until(lambda: feed.is_live and launcher.meant == ["DU2"], "the core again")
 
 
 async def test_a_core_that_was_stopped_is_not_started_again_by_itself(link: Link) -> None:
