@@ -218,7 +218,8 @@ def prune(selection: Selection, keep: int, as_json: bool) -> None:
         if as_json:
             emit_result(done)
         else:
-            tell(f"{len(done['dropped'])} old sets are gone.")
+            count = len(done["dropped"])
+            tell(f"{count} old sets are gone." if count != 1 else "One old set is gone.")
         return Exit.DONE
 
     run_command(work, json_errors=as_json)

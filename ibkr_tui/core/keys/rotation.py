@@ -169,8 +169,9 @@ class Rotation:
     def rollback(self) -> RotationDone:
         """Put the previous set in charge again; the one that was is kept as the previous."""
         with self._store.locked():
-            if self._in_flight():
-                raise BrokerError("ROTATION_BLOCKED", "an order is on its way; keys are switched when it is settled")
+            if busy := self._in_flight():
+                words = f"keys are switched when these orders are settled: {', '.join(busy)}"
+                raise BrokerError("ROTATION_BLOCKED", words, details={"orders": busy})
             previous, current = self._needed(PREVIOUS), self._store.pointed(CURRENT)
             load_version(self._store.path_of(previous))
             self._store.point(CURRENT, previous)
@@ -237,6 +238,7 @@ class Rotation:
                 f"{words} The old keys stay in charge, the new ones stay staged.",
                 retryable=retryable,
                 details={"cause": error.code, "version": staged},
+                user_action=None if retryable else _ENTER_AGAIN,
             ) from None
         await asyncio.to_thread(self._store.note, Mark.PROBED, staged)
 
@@ -344,6 +346,12 @@ _REASONS: Final[Mapping[str, str]] = {
     "CLOCK_SKEW": "This machine's clock is wrong, so the test login was refused.",
     "IBKR_RATE_LIMITED": "IBKR asks to wait before the next login. Try again in ten minutes.",
 }
+
+
+_ENTER_AGAIN: Final = (
+    "Waiting does not help: upload the stage's files, make a token after that, and enter it with "
+    "`ibkr-tui rotate confirm`; or drop the stage with `ibkr-tui rotate abort`."
+)
 
 
 def _why(error: BrokerError) -> tuple[str, bool]:

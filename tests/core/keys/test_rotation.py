@@ -139,6 +139,7 @@ async def test_a_wrong_token_is_told_apart_and_can_be_entered_again(bench: Bench
     with pytest.raises(BrokerError, match="not the new access token") as caught:
         await bench.rotation.confirm(bench.portal.token(started.upload))
     assert not caught.value.retryable
+    assert "Waiting does not help" in caught.value.user_action
     await bench.rotation.confirm(bench.portal.token(started.upload, "SECONDTRY"))
     assert bench.in_charge() == "SECONDTRY"
 
