@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -92,6 +93,7 @@ class DemoLauncher:
         progress("Starting the core")
         chosen = self._chosen = Selection(self.profile, config, self._environ).load()
         child.let_go()
+        threading.Thread(target=self._end_with, args=(exchange, child), name="demo-exchange", daemon=True).start()
         facts = await core_facts(child, START_DEADLINE_S)
         progress("Logging in to the simulated exchange")
         return Attachment(facts["socket"], chosen.fingerprint)
@@ -157,6 +159,12 @@ class DemoLauncher:
         if not line:
             raise BrokerError("CORE_UNREACHABLE", f"the simulator ended while it started: {exchange.last_words()}")
         return Path(msgspec.json.decode(line, type=Ready).config).with_name(KEY_STORES)
+
+    def _end_with(self, exchange: Child, core: Child) -> None:
+        """A core whose exchange has gone would wait for it for ever: without it the app starts both anew."""
+        exchange.process.wait()
+        if exchange in self._children:
+            core.process.kill()
 
     def _end_children(self) -> None:
         """Close the pipe each child holds, and see it end; the core goes before its exchange."""

@@ -104,6 +104,23 @@ async def test_what_keeps_it_from_starting_is_said(temporary: Path, monkeypatch:
     assert list(temporary.glob(f"{PREFIX}*")) == []
 
 
+async def test_without_its_exchange_the_core_ends_and_both_are_started_anew(temporary: Path) -> None:
+    """The app comes back by itself when its core has gone, and would wait for ever for an exchange that has."""
+    launcher = DemoLauncher(1, os.environ)
+    try:
+        await launcher.attach(lambda _: None)
+        exchange, core = (child.process for child in launcher._children)
+        exchange.kill()
+        until(lambda: core.poll() is not None)
+        after = await launcher.attach(lambda _: None)
+        async with await LinkClient.connect(
+            after.socket_path, fingerprint=after.fingerprint, face="app", face_id="t"
+        ) as client:
+            assert client.welcome.pid not in {core.pid, exchange.pid}
+    finally:
+        launcher.close()
+
+
 def test_children_die_with_a_killed_demo_and_the_next_one_sweeps(temporary: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
