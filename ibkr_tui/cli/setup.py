@@ -1,4 +1,4 @@
-"""`ibkr-tui setup`: from nothing to a profile that logs in, line by line; `--rotate` for new keys in the same way.
+"""`ibkr-tui setup`: from nothing to a profile that logs in: the account, then the wizard, or all of it line by line.
 
 It keeps no state of its own: where it stands is what the configuration and the key store say. So it can be stopped
 anywhere and run again.

@@ -45,7 +45,7 @@ def connect_page(config_file: Path) -> Content:
 {needs}
 
 # Enter begins, in this terminal
-It asks line by line, and can be stopped anywhere: `ibkr-tui setup` goes on from there.
+It asks for the account, then leads step by step. Leave it anywhere: `ibkr-tui setup` goes on from there.
   1 Writes {config_file}
   2 Makes the keys in {keys}
   3 Says what to upload in IBKR's portal, and takes the token it shows
