@@ -157,7 +157,7 @@ class GuardHandlers:
             raise _all_refused(next(iter(refused.values())))
         kept = {position.conid: position.qty for position in held if position.conid in refused}
         swept = await orders.sweeper.cancel_all(
-            caller, keep=lambda order: order.conid in kept and guards(order, kept[order.conid])
+            caller, keep=lambda order: order.conid in kept and guards(order, kept[order.conid]), insist=False
         )
         closed = []
         for position in [position for position in await self._positions() if position.qty]:  # an exit may have filled

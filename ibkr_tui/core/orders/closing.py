@@ -214,7 +214,7 @@ class Closer:
         """
         if not self._working(instrument.conid):
             return ()
-        swept = await self._sweeper.cancel_all(caller, conid=instrument.conid)
+        swept = await self._sweeper.cancel_all(caller, conid=instrument.conid, insist=False)
         begun = self._clock.monotonic()
         while left := self._working(instrument.conid):
             if self._clock.monotonic() - begun >= GONE_WITHIN:

@@ -91,20 +91,23 @@ class Sweeper:
         symbol: str = "",
         side: Side | None = None,
         keep: Callable[[Order], bool] = lambda order: False,
+        insist: bool = True,
     ) -> SweepResult:
         """Ask to cancel all that works, or what of it has that instrument, symbol and side, without what to `keep`.
 
-        A request that could not be made is made again for 45 seconds, then in the background. Raises BrokerError only
-        when the orders can't be read and none is known.
+        A request that could not be made is made again for 45 seconds, then in the background; without `insist` nothing
+        goes on after the result: a stop is not cancelled for a closing that was given up.
+
+        Raises BrokerError only when the orders can't be read and none is known.
         """
         unread = await self._look()
         wanted = [order for order in self._book if _wanted(order, conid, symbol, side) and not keep(order)]
         if unread is not None and not wanted:
             raise unread
-        outcomes = await self._ask_for(wanted, caller)
+        outcomes = await self._ask_for(wanted, caller, insist)
         return _result(outcomes, unread)
 
-    async def _ask_for(self, wanted: list[Order], caller: Caller) -> list[CancelOutcome]:
+    async def _ask_for(self, wanted: list[Order], caller: Caller, insist: bool) -> list[CancelOutcome]:
         """One round after the other over those that are left, until each was asked for or the time is over."""
         until = self._clock.monotonic() + ASK_WITHIN
         outcomes: dict[str, CancelOutcome] = {}
@@ -113,22 +116,30 @@ class Sweeper:
             again = []
             for order in left:
                 if self._clock.monotonic() >= until:
-                    outcomes[order.key] = self._given_over(order, caller, outcomes.get(order.key))
+                    outcomes[order.key] = self._left_over(order, caller, outcomes.get(order.key), insist)
                     continue
-                outcomes[order.key], is_open = await self._cancel(self._now(order), caller, order.key in outcomes)
+                now = self._now(order)
+                if insist and _is_unseen(now):
+                    outcomes[order.key] = _outcome(self._canceller.on_sight(now, caller), waits=True)
+                    continue
+                outcomes[order.key], is_open = await self._cancel(now, caller, order.key in outcomes)
                 if is_open:
                     again.append(order)
+                elif insist and outcomes[order.key].state is OrderState.CANCELLING:
+                    self._keep_up(now.key, caller, asked=True)
             left = again
             if left:
                 await self._clock.sleep(ASK_AGAIN)
         return list(outcomes.values())
 
-    def _given_over(self, order: Order, caller: Caller, outcome: CancelOutcome | None) -> CancelOutcome:
-        """The time is over: the order's cancel goes on in the background."""
+    def _left_over(self, order: Order, caller: Caller, outcome: CancelOutcome | None, insist: bool) -> CancelOutcome:
+        """The time is over: the order's cancel goes on in the background, or is given up."""
         now = self._now(order)
-        self._keep_up(now.key, caller, asked=outcome is not None)
         error, why = (outcome.error, outcome.text) if outcome else ("IBKR_RATE_LIMITED", "its turn did not come")
-        return _outcome(now, error=error, text=f"{why}; it is asked for again until it is over")
+        if insist:
+            self._keep_up(now.key, caller, asked=outcome is not None)
+            why = f"{why}; it is asked for again until it is over"
+        return _outcome(now, error=error, text=why)
 
     def _now(self, order: Order) -> Order:
         return self._book.find(order.key) or self._book.find(order.order_id) or order
@@ -151,8 +162,6 @@ class Sweeper:
             return _outcome(order), False
         if is_taken(order):
             return _outcome(order, text="a cancel was requested before"), False
-        if not order.order_id and order.state is not OrderState.QUESTION:
-            return _outcome(self._canceller.on_sight(order, caller), waits=True), False
         try:
             asked = await self._canceller.cancel(order.key, caller, again=again)
         except BrokerError as error:
@@ -160,9 +169,11 @@ class Sweeper:
             if after.state.is_done or error.code == "ORDER_DONE":
                 return _outcome(after, text=error.message), False
             return _outcome(after, error=error.code, text=error.message), error.retryable
-        if asked.order_id:
-            self._keep_up(asked.key, caller, asked=True)
         return _outcome(asked, waits=not asked.order_id), False
+
+
+def _is_unseen(order: Order) -> bool:
+    return not order.state.is_done and not order.order_id and order.state is not OrderState.QUESTION
 
 
 def _wanted(order: Order, conid: int | None, symbol: str, side: Side | None) -> bool:

@@ -29,9 +29,9 @@ async def working(desk: Any, *numbers: int) -> None:
         await desk.buy(f"{number}.00")
 
 
-async def sweep(desk: Any, seconds: float) -> SweepResult:
+async def sweep(desk: Any, seconds: float, **how: Any) -> SweepResult:
     """The result of a sweep that ends within so many seconds."""
-    sweeping = asyncio.create_task(desk.sweeper.cancel_all(desk.person))
+    sweeping = asyncio.create_task(desk.sweeper.cancel_all(desk.person, **how))
     await desk.clock.advance(seconds)
     assert sweeping.done()
     return await sweeping
@@ -115,3 +115,21 @@ async def test_a_cancel_whose_answer_was_lost_is_asked_for_again(desk: Any) -> N
     end(desk, 71)
     await desk.clock.advance(60)
     assert len(cancels(desk)) == 2
+
+
+async def test_without_insisting_nothing_goes_on_after_the_result(desk: Any) -> None:
+    """A closing that was given up leaves the stop that could not be cancelled, and one that is not seen yet."""
+    await working(desk, 71)
+    desk.script.fails(AnswerLost("no answer"))
+    with pytest.raises(BrokerError) as caught:
+        await desk.buy("72.00")
+    for _ in range(9):
+        desk.script.fails(too_many())
+    found = await sweep(desk, ASK_WITHIN + 1, insist=False)
+    assert [one.error for one in found.orders] == ["IBKR_RATE_LIMITED", "ORDER_NOT_FOUND"]
+    desk.book.sight(
+        {"acct": "DU1234567", "orderId": 72, "conid": 265598, "side": "BUY", "totalSize": 10.0, "status": "Submitted",
+         "order_ref": caught.value.details["coid"]}
+    )  # fmt: skip
+    await desk.clock.advance(300)
+    assert cancels(desk) == ["cancel 71"] * 9
