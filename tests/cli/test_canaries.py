@@ -25,8 +25,8 @@ from ibkr_tui.cli.selection import Selection
 from ibkr_tui.tui.app import TradingApp
 from ibkr_tui.tui.crash import frames_only
 
-SINKS = ("stdout", "stderr", "logs", "journal", "export", "crash", "screen 80x24", "screen 120x40", "picture",
-         "children")  # fmt: skip
+SINKS = ("stdout", "stderr", "logs", "journal", "export", "recording", "crash", "screen 80x24", "screen 120x40",
+         "picture", "children")  # fmt: skip
 FOREIGN = {
     "AWS_SECRET_ACCESS_KEY": "canary-aws-9f31ad",
     "GITHUB_TOKEN": "canary-github-77ce02",
@@ -98,6 +98,7 @@ def flown(shell: Any, tmp_path: Path) -> Iterator[tuple[dict[str, str], dict[str
             ("call", "cancel_all_orders", "--yes"), ("call", "get_log", "level=debug"), ("config", "show"),
             ("doctor", "--json"), ("core", "status"),
             ("audit", "export", "--out", str(tmp_path / "audit.jsonl")),
+            ("record", str(tmp_path / "recorded.jsonl"), "--for", "1"),
         ],
         1: [("call", "place_order", *order), ("call", "get_bars", "symbol=NONE")],
         2: [("--profile", "live", "config", "check")],
@@ -123,6 +124,7 @@ def flown(shell: Any, tmp_path: Path) -> Iterator[tuple[dict[str, str], dict[str
         "logs": b"".join(path.read_bytes() for path in shell.state.rglob("*.log")),
         "journal": b"".join(path.read_bytes() for path in home.glob("journal*")),
         "export": (tmp_path / "audit.jsonl").read_bytes(),
+        "recording": (tmp_path / "recorded.jsonl").read_bytes(),
         "crash": (shell.state / "commands.log").read_bytes() + report(found).encode(),
         "children": b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline")),
     }
