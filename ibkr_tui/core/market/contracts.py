@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+import msgspec
+
 from ibkr_tui.core.market.futures import FutureName, parse_future, read_futures
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
@@ -135,10 +137,17 @@ class Contracts:
         return found
 
     async def search(self, symbol: str, sec_type: str = "") -> list[Listing]:
-        """Candidates for what a person typed so far, the preferred ones first."""
+        """Candidates for what a person typed so far, the preferred ones first; in place of a root of futures, those."""
         text = _checked(symbol)
         rows = await self._reads.search(text, sec_type.upper())
-        listings = [listing for row in rows if (listing := _listing(row, sec_type.upper())) is not None]
+        listings: list[Listing] = []
+        for row in rows:
+            if (listing := _listing(row, sec_type.upper())) is None:
+                continue
+            if listing.symbol == text and _is_root(row) and (futures := await self._futures(FutureName(text))):
+                listings += [msgspec.structs.replace(one, name=f"{listing.name} {one.exchange}") for one in futures]
+            else:
+                listings.append(listing)
         marked = [self._marked(listing) for listing in listings]
         return sorted(marked, key=lambda listing: (listing.symbol != text, not listing.preferred))
 
@@ -172,11 +181,10 @@ class Contracts:
             how = "in OCC form (AAPL 270115C00190000) or " if sec_type == "OPT" else ""
             raise BrokerError("SYMBOL_NOT_FOUND", f"name the {sec_type} contract of {symbol} {how}by its conid")
         rows = await self._reads.search(symbol, sec_type)
-        listings = [listing for row in rows if (listing := _listing(row, sec_type)) is not None]
-        left = [listing for listing in listings if listing.symbol == symbol]
-        if not sec_type and left and all(listing.sec_type == "FUT" for listing in left):
-            return await self._futures(FutureName(symbol))  # the row is what they are futures of, and is not traded
-        return left
+        rows = [row for row in rows if str(row.get("symbol") or "").upper() == symbol]
+        if not sec_type and rows and all(_is_root(row) for row in rows):
+            return await self._futures(FutureName(symbol))
+        return [listing for row in rows if (listing := _listing(row, sec_type)) is not None]
 
     async def _futures(self, future: FutureName) -> list[Listing]:
         """The contracts that are meant, the nearest first. `exchange` holds what tells them apart: their day."""
@@ -265,10 +273,19 @@ def _stock_listings(symbol: str, answer: Mapping[str, Any]) -> list[Listing]:
     return found
 
 
+def _kinds(row: Mapping[str, Any]) -> list[str]:
+    return [str(s.get("secType") or "") for s in row.get("sections") or [] if isinstance(s, Mapping)]
+
+
+def _is_root(row: Mapping[str, Any]) -> bool:
+    """Whether a row is only what futures are written on (ES): not traded, and without options of its own (VIX has)."""
+    kinds = set(_kinds(row))
+    return "FUT" in kinds and not kinds & {"STK", "OPT", "CASH"}
+
+
 def _listing(row: Mapping[str, Any], sec_type: str) -> Listing | None:
     conid = str(row.get("conid") or "")
-    sections = row.get("sections")
-    kinds = [str(s.get("secType") or "") for s in sections or [] if isinstance(s, Mapping)]
+    kinds = _kinds(row)
     if not (conid.isascii() and conid.isdigit() and int(conid) > 0) or (sec_type and sec_type not in kinds):
         return None
     symbol = clean(str(row.get("symbol") or ""), limit=40)

@@ -92,11 +92,18 @@ class AccountHandlers:
         conid = (await self._first.instrument(which)).conid if is_one else None
         rows = await self._broker.orders.reconciler.trades(min(arguments.days, MOST_DAYS))
         fills = [fill for row in rows if (fill := fill_row(row)) is not None]
+        fills += self._heard(arguments.days, {fill.execution_id for fill in fills})
         mine = [fill for fill in fills if fill.account in {"", self._broker.profile.account_id}]
         found = [fill for fill in mine if conid in {None, fill.conid}]
         if arguments.days > MOST_DAYS and conid is not None:
             found += await self._booked(conid, arguments.days, before=min((f.at.date() for f in found), default=None))
         return sorted(found, key=lambda fill: fill.at, reverse=True)
+
+    def _heard(self, days: int, read: set[str]) -> list[Fill]:
+        """Fills of so many days that the stream told and the read, up to five seconds old, does not have yet."""
+        first = self._broker.clock.now() - timedelta(days=min(days, MOST_DAYS))
+        heard: tuple[Fill, ...] = self._broker.logs["fills"].entries()
+        return [fill for fill in heard if fill.execution_id not in read and fill.at.date() >= first.date()]
 
     async def _booked(self, conid: int, days: int, before: date | None) -> list[Fill]:
         """Older trades by the day, as they were booked. Days that the trades tell are left to them."""

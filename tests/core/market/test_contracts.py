@@ -146,9 +146,12 @@ async def test_a_conid_that_ibkr_does_not_know(reads: Reads, fake_clock: Any, mo
 
 
 async def test_a_future_without_its_month_is_ambiguous(reads: Reads, fake_clock: Any) -> None:
-    reads.search_rows = [{"conid": "11004968", "symbol": "ES", "sections": [{"secType": "FUT", "months": "DEC25"}]}]
+    kinds = [{"secType": "IND"}, {"secType": "FUT", "months": "DEC25"}, {"secType": "FOP"}]
+    reads.search_rows = [{"conid": "11004968", "symbol": "ES", "sections": kinds}]
     with pytest.raises(BrokerError, match="2025-12-19"):
         await contracts(reads, fake_clock).resolve("ES")
+    found = await contracts(reads, fake_clock).search("es")
+    assert [(one.conid, one.exchange) for one in found][:2] == [(101, "2025-12-19"), (102, "2026-03-20")]
     with pytest.raises(BrokerError) as caught:
         await contracts(reads, fake_clock).resolve("ES", sec_type="FUT")
     assert caught.value.code == "SYMBOL_AMBIGUOUS"

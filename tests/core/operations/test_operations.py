@@ -325,6 +325,7 @@ async def test_a_preview_creates_nothing(desk: Desk) -> None:
 
 
 async def test_one_share_of_apple_at_market_is_filled(desk: Desk) -> None:
+    await desk.call("get_activities", days=1)
     order = await desk.call("place_order", symbol="AAPL", side="buy", qty="1")
     done = await desk.until(order, OrderState.FILLED)
     assert (done.filled, done.coid) == (D(1), order.coid)
@@ -337,7 +338,7 @@ async def test_one_share_of_apple_at_market_is_filled(desk: Desk) -> None:
     )
     assert {"intent", "sent", "filled"} <= {kind for (kind,) in rows}
     assert await desk.broker.journal.verify() is None
-    trades = await desk.call("get_activities", days=1)
+    trades = await desk.call("get_activities", days=1)  # from the read before the order, and the stream since
     assert [t.qty for t in trades if t.coid == order.coid] == [D(1)]
     assert any(e.text.startswith("filled BUY 1 AAPL @ ") for e in desk.broker.logs["events"].entries())
     assert (await desk.refused("cancel_order", coid=order.coid)).code == "ORDER_DONE"
