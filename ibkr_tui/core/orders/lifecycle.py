@@ -40,7 +40,8 @@ DECLARED_FOR: Final = 8 * DAY
 AMEND_GRACE: Final = 10.0
 """Seconds after a change in which rows may still tell of the order as it was."""
 _MOST_SPARSE: Final = 500
-_KNOWN_TIFS: Final = frozenset(tif.value for tif in Tif)
+_LASTING: Final = frozenset({Tif.DAY.value, Tif.GTC.value})
+"""Times in force that rows tell apart; what else a row calls an order of another one is not taken for a change."""
 
 __all__ = ["DECLARED_FOR", "FOREIGN", "VISIBLE_AFTER_END", "OrderBook"]
 
@@ -417,7 +418,7 @@ class OrderBook(Following):
             for name, value in found.items()
             if value and value != getattr(order, name) and getattr(order, name) is not None
         }
-        if told.tif in _KNOWN_TIFS and told.tif != order.tif:
+        if {told.tif, order.tif} == _LASTING:
             changed["tif"] = told.tif
         if told.outside_rth is not None and told.outside_rth is not order.outside_rth:
             changed["outside_rth"] = told.outside_rth
