@@ -101,6 +101,8 @@ def verdict(state: DeskState) -> Verdict:
     if tone is Tone.GOOD and not told and (unknown := len(state.unknown_orders())):
         many = "One order is" if unknown == 1 else f"{unknown} orders are"
         tone, words, meaning = Tone.BAD, "Unknown order", f"{many} UNKNOWN: IBKR may or may not have it; see the desk"
+    if tone is Tone.GOOD and not told and (killed := _killed(state)):
+        tone, words, meaning = Tone.BAD, "Kill switch", killed
     if tone is Tone.GOOD and told:
         tone, words = (Tone.BAD, "Trouble") if health.code else (Tone.WATCH, "Nearly")
     sentence = _sentence(told) if told else _sentence(meaning)
@@ -130,6 +132,16 @@ def groups(state: DeskState, latencies: Latencies) -> list[Group]:
 
 def _state(health: Health) -> tuple[Tone, str, str]:
     return _STATES.get(str(health.session), (Tone.WATCH, str(health.session), ""))
+
+
+def _killed(state: DeskState) -> str:
+    """What the kill switch does, who turned it on and why; empty while it is off."""
+    guards = state.guards
+    if guards is None or not guards.kill_switch:
+        return ""
+    by = f" by {clean(guards.kill_by, limit=60)}" if guards.kill_by else ""
+    why = f": {clean(guards.kill_reason, limit=200)}" if guards.kill_reason else ""
+    return f"no new order leaves; cancels do. Turned on{by}{why}"
 
 
 def _sentence(words: str) -> str:
@@ -258,7 +270,7 @@ def _orders(health: Health, state: DeskState) -> Group:
     tone, words = _MODES.get(health.orders_mode, (Tone.WATCH, clean(health.orders_mode, limit=20)))
     unknown = len(state.unknown_orders())
     working = sum(1 for _ in state.open_orders()) - unknown
-    if health.journal_failure:
+    if health.journal_failure or _killed(state):
         tone, words = Tone.BAD, "held back"
     elif health.session not in {SessionState.READY, SessionState.DEGRADED}:
         tone, words = Tone.WATCH, "not possible"

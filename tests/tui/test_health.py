@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ibkr_tui.model.events import Event, Severity
+from ibkr_tui.model.guards import Guards
 from ibkr_tui.model.health import SessionState, StreamState
 from ibkr_tui.tui.feed import LinkState
 from ibkr_tui.tui.screens.health import HealthScreen
@@ -115,6 +116,21 @@ async def test_ready_with_a_trouble_is_not_well(drive: Any, scene: Any) -> None:
         desk.feed.rows("health", {"paper": scene.health(stream=StreamState.CONNECTING, message="prices are not live")})
         await desk.frame()
         assert "◐ Nearly" in desk.text
+
+
+async def test_the_kill_switch_is_not_well(drive: Any, scene: Any) -> None:
+    async with drive() as desk:
+        desk.feed.rows("health", {"paper": scene.whole_health()})
+        desk.feed.rows("orders", {}, "t2")
+        await desk.press("8")
+        desk.feed.rows("guards", {"paper": Guards("paper", True, "the command line", "looking")})
+        await desk.frame()
+        assert "✗ Kill switch" in desk.text
+        assert "No new order leaves; cancels do. Turned on by the command line: looking" in " ".join(desk.text.split())
+        assert "held back" in desk.line("Orders")
+        desk.feed.rows("guards", {"paper": Guards("paper", False)})
+        await desk.frame()
+        assert "● All is well" in desk.text
 
 
 async def test_a_lost_core_makes_everything_old(drive: Any, scene: Any) -> None:

@@ -64,7 +64,7 @@ class HealthScreen(Page):
 
     def frame(self, changed: Changed, *, flashes: bool) -> None:
         super().frame(changed, flashes=flashes)
-        if changed.link or changed.events or changed.keys.keys() & {"health", "orders"}:
+        if changed.link or changed.events or changed.keys.keys() & {"health", "orders", "guards"}:
             self._share_height()
             self.panel.paint()
 
