@@ -35,7 +35,8 @@ PANES: Final = {
         "Depth on fixed price rows, one an increment. The bars are sums from the best price to the row, cum the "
         "number. ◂ is the last trade, ◇ an alert. my: own orders, + buys and − sells; S a stop, T a trail, * one of a "
         "group, ? UNKNOWN. The rows stand still while the price moves in their middle, and follow it when it leaves; "
-        "moving past the edge holds them, g centres again. The tape below is sampled: the stream shows a few changes a "
+        "moving past the edge holds them, g centres again. Space goes to your next order, and when it moves the cursor "
+        "goes with it. The tape below is sampled: the stream shows a few changes a "
         "second at most.",
     ),
     "market-chart": (
@@ -87,9 +88,11 @@ PANES: Final = {
     "ticket": (
         "Ticket",
         "Every kind of order. F5 chooses the mode: simple, bracket (entry with stop and target), OCO (one fill "
-        "cancels the others) or OTO (the second is sent when the first has filled). F2 to F8 choose type, time, "
-        "side, size and hours; ↑ ↓ move a price by a tick. The last line takes an order in words. Enter asks for the "
-        "preview and sends nothing; then a fresh ^s or y sends, once. A refusal stays beside its field.",
+        "cancels the others) or OTO (the second is sent when the first has filled); F9 goes from leg to leg, F10 gives "
+        "one another contract. F2 to F8 choose type, time, side, size and hours; ↑ ↓ move a price by a tick, and a "
+        "limit that nobody wrote follows the market until you are in the ticket. The last line takes an order in "
+        "words. Enter asks for the preview and sends nothing; then a fresh ^s or y sends, once. A refusal stays beside "
+        "its field. Lev+orders is the leverage with all orders that work.",
     ),
     "blotter": (
         "Blotter",

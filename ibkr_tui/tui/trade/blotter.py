@@ -207,6 +207,7 @@ class Blotter(Board):
             OrderState.WORKING: palette.accent,
             OrderState.CANCELLING: palette.warn,
             OrderState.REJECTED: palette.danger,
+            OrderState.FILLED: palette.text,
         }.get(state, palette.muted)
 
     def _places(self, order: Order) -> int:
@@ -229,7 +230,7 @@ class Blotter(Board):
 
 def _tail_rooms(width: int) -> tuple[int, int]:
     """Cells for the state, and for what is filled."""
-    return (32, 11) if width >= _WIDE else (15, 7)
+    return (24, 9) if width >= _WIDE else (15, 7)
 
 
 def head_width(width: int) -> int:
