@@ -26,7 +26,10 @@ ASK_WITHIN_S: Final = 5.0
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One profile. `health` is what its core says of itself; None when none runs. Ages and what is left in seconds."""
+    """One profile. `health` is what its core says of itself; None when none runs. Ages and what is left in seconds.
+
+    A kill switch that is on is told, and is no ill health: somebody wanted it, or the journal's failure says why.
+    """
 
     profile: str
     kind: str
@@ -38,6 +41,7 @@ class Report(msgspec.Struct, frozen=True):
     data_age_s: float | None = None
     token_left_s: int | None = None
     health: Health | None = None
+    kill_switch: bool = False
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -76,6 +80,7 @@ def _names(selection: Selection) -> list[str]:
 
 async def _report(selection: Selection, name: str) -> Report:
     """How one profile stands; whatever keeps it from being asked is its message."""
+    from ibkr_tui.core.kill_switch import KillSwitch
     from ibkr_tui.core.state import open_state
 
     try:
@@ -85,13 +90,17 @@ async def _report(selection: Selection, name: str) -> Report:
             raise
         return Report(name, "", "", Standing.DOWN, f"{error.message}. {error.user_action}", error.code)
     try:
-        facts = open_state(name, selection.environ).facts()
+        state = open_state(name, selection.environ)
+        killed = KillSwitch(state.path, SystemClock()).is_on
+        facts = state.facts()
         found = None if facts is None else await ask_core(facts)
     except BrokerError as error:
         return _without_core(chosen, f"{error.message}. {error.user_action}", error.code)
     if facts is None or found is None:
-        return _without_core(chosen, "no core runs; `ibkr-tui core start` starts it")
-    return _of_core(chosen, facts, found)
+        report = _without_core(chosen, "no core runs; `ibkr-tui core start` starts it")
+    else:
+        report = _of_core(chosen, facts, found)
+    return msgspec.structs.replace(report, kill_switch=killed)
 
 
 async def ask_core(facts: CoreFacts) -> Health | None:
@@ -138,6 +147,8 @@ def _lines(report: Report) -> list[str]:
     lines = [head]
     if report.message:
         lines.append(f"  {report.message}" + (f" ({report.code})" if report.code else ""))
+    if report.kill_switch:
+        lines.append("  the kill switch is ON: no new order leaves (`ibkr-tui kill status`)")
     if report.health is None:
         return lines
     return lines + [f"  {name:9}{words}" for name, words in _facts(report, report.health)]

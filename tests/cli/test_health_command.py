@@ -39,8 +39,11 @@ def test_nothing_runs_and_nothing_is_started(shell: Any) -> None:
         assert (row["standing"], row["running"], row["health"]) == ("down", False, None)
         assert "core start" in row["message"]
     assert shell.facts() is None
+    assert not profiles["paper"]["kill_switch"]
+    shell.run("kill", "on")
     shown = shell.run("health")
     assert shown.returncode == 1 and "paper: down  (paper, DU1234567)" in shown.stdout
+    assert shown.stdout.count("the kill switch is ON: no new order leaves") == 1, shown.stdout
 
 
 def test_a_core_that_is_well_and_the_profile_beside_it(shell: Any) -> None:
