@@ -272,6 +272,8 @@ class TradingApp(SparingApp):
             self._start(name)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if not self._screen_stack:  # the last timer of an app that ends
+            return
         """A fault in background work is said and survived; nothing of its values is shown."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error

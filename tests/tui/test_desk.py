@@ -332,6 +332,14 @@ async def test_a_keymap_is_in_force_and_a_dangerous_one_is_not(drive: Any) -> No
         assert "BUY" in str(desk.app.screen.query_one("#ticket").border_title)
 
 
+async def test_a_frame_that_comes_when_the_app_has_ended_does_no_harm(drive: Any) -> None:
+    async with drive() as desk:
+        app = desk.app
+    desk.clock.advance(5)
+    app._frame()
+    assert app.return_code in {0, None}
+
+
 async def test_quitting_asks_and_staying_stays(drive: Any) -> None:
     async with drive() as desk:
         await desk.press("q")
