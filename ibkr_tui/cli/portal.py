@@ -15,6 +15,8 @@ from ibkr_tui.cli.running import guard
 from ibkr_tui.model.errors import BrokerError
 
 DEADLINE_S: Final = 10.0
+THIRD_PARTY: Final = 25
+"""Digits of a third party's consumer key."""
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 _CONSUMER = click.argument("consumer_key", metavar="CONSUMERKEY")
 
@@ -144,7 +146,11 @@ def register(
             emit_result(said)
             return Exit.DONE
         show(table([_row(said)]))
-        tell(f"Now make its token: ibkr-tui portal {place.words}token {said['consumer_key']}")
+        key = said["consumer_key"]
+        if len(key) == THIRD_PARTY:
+            tell(f"Now ask for a request token: ibkr-tui rotate authorize {key}, or v on the Keys page.")
+        else:
+            tell(f"Now make its token: ibkr-tui portal {place.words}token {key}")
         return Exit.DONE
 
     guard(work, json_errors=as_json)

@@ -29,6 +29,10 @@ DEADLINE_S: Final = 20.0
 REALM: Final = "limited_poa"
 _SITE: Final = "https://interactivebrokers.com"
 _API_HOST: Final = "api.ibkr.com"
+_REFUSED: Final = {
+    ASK_PATH: "IBKR must have this stage's public files for this consumer key, and the key must be a third party's.",
+    EXCHANGE_PATH: "Copy the verifier again; it counts once, so then ask for a new request token and allow that.",
+}
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 
@@ -116,7 +120,9 @@ class RequestTokens:
         if problem is None:
             return answer
         if problem.code == "IBKR_AUTH_FAILED":
-            problem = clock_problem(self._transport.clock_skew_s) or problem
+            raise clock_problem(self._transport.clock_skew_s) or BrokerError(
+                problem.code, problem.message, user_action=_REFUSED[path]
+            )
         raise problem
 
 

@@ -210,7 +210,7 @@ class EntryForm(ModalScreen[bool]):
         if name and self.query(f"#{name}"):
             self._refuse(name, f"{error.message} ({error.code})")
         else:
-            self._say(f"{error.message} ({error.code}). {error.user_action}", "$danger")
+            self._say(f"{error.message[:1].upper()}{error.message[1:]} ({error.code}). {error.user_action}", "$danger")
             self.query(Input).last().focus()
 
     def _refuse(self, name: str, words: str) -> None:

@@ -176,7 +176,7 @@ class Wizard(Screen[None]):
 
     def _search(self, name: str) -> None:
         self.problem = ""
-        self.say("Looking for a prime; it goes on while you look at other pages. a stops it.")
+        self.say("Looking for a prime of your own; a stops it.")
         self.app.run_worker(self._searching(name), name="prime", group="keys-search", exit_on_error=False)
         self._next_reading = 0.0
 
@@ -230,7 +230,7 @@ class Wizard(Screen[None]):
         self.problem = ""
         try:
             await calls.authorize(self.caller, entered.consumer_key, confirm=name)
-            self.say("Allow it in a browser, at the address on the page (c copies it); then Enter takes the verifier.")
+            self.say("Allow it at that address; then Enter takes the verifier.")
         finally:
             await self._read()
 

@@ -96,6 +96,7 @@ async def test_what_an_exchange_may_bring_instead(
     with pytest.raises(BrokerError) as caught:
         await calls(Server(answer), fake_clock).exchange(KEY, key, "t", Secret("v"))
     assert (caught.value.code, words in caught.value.message) == (code, True), caught.value
+    assert "core stop" not in caught.value.user_action  # the catalogue's words are for a login
 
 
 async def test_what_is_no_token_is_not_followed(key: rsa.RSAPrivateKey, fake_clock: Any) -> None:
