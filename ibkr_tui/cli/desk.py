@@ -69,13 +69,14 @@ class Desk:
         details: dict[str, Any] = {"operation": operation}
         if operation in _PREVIEWED:
             details["preview"] = await self._preview(operation, arguments)
-            words = f"{operation} was not sent: this is a preview"
+            words, todo = f"{operation} was not sent: this is a preview", None
         elif operation in _SWEEPS:
-            details["preview"] = await self._client.call(_SWEEPS[operation], {}, deadline=READ_DEADLINE_S)
-            words = f"{operation} was not done: this is what there is"
+            rows = await self._client.call(_SWEEPS[operation], {}, deadline=READ_DEADLINE_S)
+            details["preview"] = [row for row in rows if _is_meant(row, arguments)]
+            words, todo = f"{operation} was not done: this is what there is", "Read what there is; add --yes to do it."
         else:
-            words = f"{operation} was not done: it needs --yes"
-        return BrokerError("CONFIRMATION_REQUIRED", words, details=details)
+            words, todo = f"{operation} was not done: it needs --yes", "Add --yes if you mean it."
+        return BrokerError("CONFIRMATION_REQUIRED", words, details=details, user_action=todo)
 
     async def approved(self, operation: str, arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of an order with its approval: previewed, its warnings told, approved.
@@ -128,6 +129,17 @@ class Desk:
                 if isinstance(item, TableDelta):
                     for row in item.rows.values():
                         yield row
+
+
+def _is_meant(row: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+    """Whether a sweep with these arguments means that order or position; without arguments it means every one."""
+    symbol, conid, side = (arguments.get(name) for name in ("symbol", "conid", "side"))
+    names = {str(row.get(name, "")).upper() for name in ("symbol", "description")}
+    return (
+        (not symbol or str(symbol).strip().upper() in names)
+        and (conid is None or row.get("conid") == conid)
+        and (side is None or row.get("side") == side)
+    )
 
 
 def _shapes(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:

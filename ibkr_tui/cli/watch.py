@@ -32,7 +32,7 @@ from ibkr_tui.tui.launcher import Attachment
 def watch(selection: Selection, tables: tuple[str, ...], count: int | None) -> None:
     """Follow TABLEs: one JSON object a line, {"table", "key", "row"}; row is null when it has gone.
 
-    Tables: quotes depth alerts orders positions account pnl health questions; fills, events, audit and tape
+    Tables: quotes depth alerts orders positions account pnl health guards questions; fills, events, audit and tape
     (sampled) give each new entry once.
     """
     run_command(lambda: _watch(selection, tables, count))
@@ -44,7 +44,8 @@ async def _watch(selection: Selection, names: tuple[str, ...], count: int | None
 
     unknown = [name for name in names if name not in TABLES and name not in LOGS]
     if unknown:
-        raise BrokerError("UNKNOWN_TABLE", f"there is no table “{unknown[0][:40]}”")
+        known = ", ".join((*TABLES, *LOGS))
+        raise BrokerError("UNKNOWN_TABLE", f"there is no table “{unknown[0][:40]}”; there are: {known}")
     launcher = CoreLauncher(selection.load(), selection.environ, leave_after=CALL_LEAVE_AFTER_S)
     place: Attachment = await launcher.attach(lambda _: None)
     items = client.watch(

@@ -30,6 +30,14 @@ class Caller(msgspec.Struct, frozen=True):
     interactive: bool = False
 
 
+def unfit(operation: str, error: msgspec.ValidationError) -> BrokerError:
+    """What is wrong with the arguments of an operation, said of the one that is: BAD_ARGUMENT."""
+    text, _, place = str(error).replace("`", "").partition(" - at $")
+    where = f"{place.lstrip('.')}: " if place else ""
+    words = f"{operation}: {where}{text[:1].lower()}{text[1:]}"
+    return BrokerError("BAD_ARGUMENT", words, details={"operation": operation})
+
+
 class Operation(Generic[Arguments]):
     """One thing the core can do, described well enough to make a schema and a help text of it.
 
@@ -58,7 +66,7 @@ class Operation(Generic[Arguments]):
         try:
             arguments = msgspec.convert(raw, self.arguments, strict=False)
         except msgspec.ValidationError as error:
-            raise BrokerError("BAD_ARGUMENT", f"{self.name}: {error}", details={"operation": self.name}) from None
+            raise unfit(self.name, error) from None
         return await self.handler(arguments, caller)
 
     def describe(self) -> dict[str, Any]:

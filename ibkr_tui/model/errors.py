@@ -179,10 +179,12 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "BAD_TICKET": ErrorKind(False, "Correct the field named in the message."),
     "BAD_ARGUMENT": ErrorKind(False, "See `ibkr-tui operations` for the arguments of each operation."),
     "UNKNOWN_OPERATION": ErrorKind(False, "See `ibkr-tui operations`."),
-    "UNKNOWN_TABLE": ErrorKind(False, "Watch one of: quotes depth alerts positions orders account pnl health."),
+    "UNKNOWN_TABLE": ErrorKind(False, "`ibkr-tui watch --help` names the tables."),
     # configuration and processes
     "CONFIG_INVALID": ErrorKind(False, "Correct the configuration; `ibkr-tui config check` tests it."),
-    "CONFIG_NOT_FOUND": ErrorKind(False, "Name an existing file with --config, or run `ibkr-tui` to begin."),
+    "CONFIG_NOT_FOUND": ErrorKind(
+        False, "`ibkr-tui setup` writes one, `ibkr-tui demo` needs none; --config names another file."
+    ),
     "CONFIG_MISMATCH": ErrorKind(
         False, "A core runs with another configuration: `ibkr-tui core stop`, then try again."
     ),

@@ -40,6 +40,9 @@ def test_yes_previews_approves_and_sends_and_a_preview_can_be_approved_by_hand(c
     assert (status, swept["error"]["code"]) == (1, "CONFIRMATION_REQUIRED")
     listed = {row["coid"] for row in swept["error"]["details"]["preview"]}
     assert {sent["result"]["coid"], right["result"]["coid"]} <= listed
+    assert swept["error"]["user_action"] == "Read what there is; add --yes to do it."
+    status, none = call("cancel_all_orders", "symbol=NOPE", "side=buy")
+    assert none["error"]["details"]["preview"] == []
     status, swept = call("cancel_all_orders", "--yes")
     assert (status, swept["result"]["failed"]) == (0, 0), swept
 
@@ -56,3 +59,4 @@ def test_the_kill_switch_by_call_needs_yes_only_to_be_turned_off(call: Any, shel
     assert (status, off["result"]["kill_switch"]) == (0, False)
     status, unresolved = call("resolve_order", "coid=t1", "verdict=keep")
     assert (status, unresolved["error"]["code"]) == (1, "CONFIRMATION_REQUIRED")
+    assert unresolved["error"]["user_action"] == "Add --yes if you mean it."

@@ -96,11 +96,12 @@ class OrderHandlers:
         return [order for order in self._broker.orders.book if not order.state.is_done]
 
     async def get_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult:
-        found = self._find(arguments.name)
-        if found is None and arguments.name:
+        name = _named(arguments)
+        found = self._find(name)
+        if found is None:
             await self._first.ready()
             await self._broker.orders.reconciler.first_read(FIRST_ORDERS_WITHIN)
-            found = self._find(arguments.name)
+            found = self._find(name)
         if found is None:
             raise BrokerError("ORDER_NOT_FOUND", "there is no such order among today's")
         return found
@@ -144,9 +145,7 @@ class OrderHandlers:
         )
 
     async def cancel_order(self, arguments: WhichOrder, caller: Caller) -> Order | GroupResult | CancelOutcome:
-        name = arguments.name
-        if not name:
-            raise BrokerError("ORDER_NOT_FOUND", "name the order to cancel: order_id, coid or group_id")
+        name = _named(arguments)
         if self._find(name) is None:
             await self._first.ready()
             await self._look_for(name)
@@ -235,7 +234,14 @@ class OrderHandlers:
 
     def _find(self, name: str) -> Order | GroupResult | None:
         legs = self._broker.orders.book.group(name)
-        return _group(name, legs) if legs else self._broker.orders.book.find(name) if name else None
+        return _group(name, legs) if legs else self._broker.orders.book.find(name)
+
+
+def _named(which: WhichOrder) -> str:
+    """The id that was given. Raises BrokerError BAD_ARGUMENT where none was."""
+    if not which.name:
+        raise BrokerError("BAD_ARGUMENT", "name the order: order_id, coid or group_id")
+    return which.name
 
 
 def _group(group_id: str, legs: list[Order]) -> GroupResult:

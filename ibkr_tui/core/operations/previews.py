@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ibkr_tui.core.dispatch import Arguments, Caller, Operation, Tier
+from ibkr_tui.core.dispatch import Arguments, Caller, Operation, Tier, unfit
 from ibkr_tui.core.operations.guard_arguments import ClosePosition, PreviewOrder, ReversePosition
 from ibkr_tui.core.operations.guards import GuardHandlers
 from ibkr_tui.core.operations.order_arguments import (
@@ -18,7 +18,6 @@ from ibkr_tui.core.operations.order_arguments import (
 )
 from ibkr_tui.core.operations.prerequisites import Prerequisites
 from ibkr_tui.core.operations.proposals import Proposals
-from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.groups import Proposal
 from ibkr_tui.model.orders import OrderPreview
 
@@ -81,7 +80,7 @@ class PreviewHandlers:
         if kind == "bracket":
             return await self._build.bracket(_read(PlaceBracketOrder, given, "place_bracket_order"), caller)
         if kind == "oco":
-            return await self._build.oco(_read(PlaceOcoOrder, given, "place_oco_order"), caller)
+            return await self._build.oco(_read(PlaceOcoOrder, {"legs": []} | given, "place_oco_order"), caller)
         if kind == "oto":
             return await self._build.oto(_read(PlaceOtoOrder, given, "place_oto_order"), caller)
         return await self._build.simple(_read(PlaceOrder, given, "place_order"), caller)
@@ -91,4 +90,4 @@ def _read(struct: type[Arguments], given: dict[str, Any], operation: str) -> Arg
     try:
         return msgspec.convert(given, struct, strict=False)
     except msgspec.ValidationError as error:
-        raise BrokerError("BAD_ARGUMENT", f"{operation}: {error}", details={"operation": operation}) from None
+        raise unfit(operation, error) from None

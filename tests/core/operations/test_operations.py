@@ -390,8 +390,13 @@ async def test_a_bad_order_is_refused_in_plain_words(desk: Desk, arguments: dict
 
 
 async def test_what_does_not_exist(desk: Desk) -> None:
-    assert (await desk.refused("cancel_order")).code == "ORDER_NOT_FOUND"
-    assert (await desk.refused("cancel_order", order_id="")).code == "ORDER_NOT_FOUND"
+    for operation in ("cancel_order", "get_order"):
+        unnamed = await desk.refused(operation, order_id="")
+        assert (unnamed.code, unnamed.message) == ("BAD_ARGUMENT", "name the order: order_id, coid or group_id")
+    bounded = await desk.refused("get_audit", count=0)
+    assert (bounded.code, bounded.message) == ("BAD_ARGUMENT", "get_audit: count: expected int >= 1")
+    empty = await desk.refused("preview_order", kind="oco")
+    assert (empty.code, empty.message) == ("BAD_TICKET", "An OCO has 2 to 8 legs; this one has 0.")
     assert (await desk.refused("cancel_order", order_id="-1")).code == "ORDER_NOT_FOUND"
     assert (await desk.refused("get_order", order_id="tNONE")).code == "ORDER_NOT_FOUND"
     assert (await desk.refused("get_activities", days=90)).code == "BAD_ARGUMENT"
