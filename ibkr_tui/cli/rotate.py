@@ -47,7 +47,7 @@ def rotate(context: click.Context) -> None:
         chosen = context.obj.load()
         status = run_wizard(context.obj, chosen)
         for line in status_lines(asyncio.run(ask_status(context.obj))):
-            tell(line)
+            show(line)
         return status
 
     guard(work)

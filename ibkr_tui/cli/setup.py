@@ -19,7 +19,7 @@ import click
 
 from ibkr_tui.cli import third_party
 from ibkr_tui.cli.inline import may_draw, run_wizard
-from ibkr_tui.cli.output import Exit, tell, tell_error
+from ibkr_tui.cli.output import Exit, show, tell, tell_error
 from ibkr_tui.cli.rotate import status_lines
 from ibkr_tui.cli.rotation_calls import (
     NOTHING_NEW,
@@ -174,7 +174,7 @@ class Setup:
             return status
         found = self._status()
         for line in status_lines(found):
-            tell(line)
+            show(line)
         if found.current is not None and found.current != before.current:
             return self._doctor()
         tell("`ibkr-tui setup` goes on from here whenever you like.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import ClassVar, Final
 
 from textual import events
@@ -210,7 +210,8 @@ class RotationApp(FramesOnly):
 
 def _coarse(now: datetime) -> datetime:
     """The time as a countdown here shows it: each change paints the whole wizard, ten thousand bytes of it."""
-    return now.replace(second=int(now.second // _TICK_S * _TICK_S), microsecond=0)
+    late = now.second % _TICK_S + now.microsecond / 1e6
+    return now + timedelta(seconds=_TICK_S - late if late else 0)
 
 
 def _steps() -> list[Action]:

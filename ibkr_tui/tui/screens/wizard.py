@@ -160,10 +160,11 @@ class Wizard(Screen[None]):
     def _start_if(self, given: str | None) -> None:
         first = self.found is not None and is_first(self.found)
         if given == questions.SEARCH:
-            body = [Content("A prime is looked for, then new keys are made beside those in charge.")]
+            body = [Content("A prime is looked for, then new keys are made on this machine; nothing is switched.")]
             self._named("Look for a prime of your own", body, self._search)
         elif given in {questions.KEEP, questions.GROUP_14}:
-            body = [Content("New keys are made beside those in charge; nothing is switched.")]
+            beside = "Nothing is in charge before it has logged in." if first else "Those in charge stay in charge."
+            body = [Content(f"New keys are made on this machine. {beside}")]
             self._named(
                 "Make the first keys" if first else "Make new keys",
                 body,
