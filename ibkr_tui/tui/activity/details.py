@@ -65,12 +65,7 @@ def details(entry: Entry, timeline: Timeline, moment: Moment) -> list[Line]:
     lines += _answer(rows, moment)
     lines += _life(rows, moment)
     lines += _fills(fills, intent, moment)
-    first, last = rows[0].seq, rows[-1].seq
-    lines.append(Line("Audit"))
-    lines.append(Line("rows", f"#{first}" if first == last else f"{len(rows)} of #{first}…#{last}"))
-    if tag := rows[0].acct_tag:
-        lines.append(Line("account", f"tag {clean(tag, limit=40)}", Ink.MUTED))
-    return lines
+    return lines + _audit(rows, intent)
 
 
 def _intent(rows: Sequence[AuditRow]) -> AuditRow | None:
@@ -84,14 +79,16 @@ def _request(rows: Sequence[AuditRow], intent: AuditRow | None, moment: Moment) 
             Line("order", "Its beginning is not here: the row that wrote it down is older.", Ink.WARN),
         ]
     facts = intent.facts
-    face = words(facts, "face", limit=20)
-    lines = [
-        Line("Request"),
-        Line("order", order_words(facts), Ink.BUY if words(facts, "side") == "buy" else Ink.SELL),
-        Line("cOID", clean(intent.coid, limit=60)),
-        Line("written", f"{moment(intent.at)}{f' by {face}' if face else ''}, before a byte was sent"),
-    ]
-    value, leverage = number(facts, "value"), number(facts, "leverage_after")
+    by = f" by {face}" if (face := words(facts, "face", limit=20)) else ""
+    sent = next((row for row in rows if row.kind == "sent"), None)
+    when = moment(intent.at)
+    if sent is None:
+        lines = [Line("Request"), Line("written", f"{when}{by}, and not sent since", Ink.WARN)]
+    else:
+        again = number(sent.facts, "attempt")
+        more = f", attempt {again}" if again not in {"", "1"} else ""
+        lines = [Line("Request"), Line("sent", f"{moment(sent.at)}{more}, once; written down{by} before, {when}")]
+    value, leverage = price(facts, "value"), number(facts, "leverage_after")
     if value:
         lines.append(Line("value", value + (f", leverage after it {leverage}" if leverage else "")))
     if group := words(facts, "group_id", limit=40):
@@ -99,12 +96,20 @@ def _request(rows: Sequence[AuditRow], intent: AuditRow | None, moment: Moment) 
         role = words(facts, "role", limit=12)
         legs = f" of {many} orders" if many else ""
         lines.append(Line("group", f"{words(facts, 'kind', limit=12)} {group}: the {role}{legs}"))
-    sent = next((row for row in rows if row.kind == "sent"), None)
-    if sent is not None:
-        again = number(sent.facts, "attempt")
-        lines.append(Line("sent", f"{moment(sent.at)}{f', attempt {again}' if again not in {'', '1'} else ''}, once"))
-    if digest := words(facts, "request_hash", limit=64):
-        lines.append(Line("request", f"SHA-256 {short(digest, 24)}", Ink.MUTED))
+    return lines
+
+
+def _audit(rows: Sequence[AuditRow], intent: AuditRow | None) -> list[Line]:
+    """By what it is found again, in the journal and at IBKR's."""
+    first, last = rows[0].seq, rows[-1].seq
+    lines = [Line("Audit")]
+    if intent is not None:
+        lines.append(Line("cOID", clean(intent.coid, limit=60)))
+        if digest := words(intent.facts, "request_hash", limit=64):
+            lines.append(Line("request", f"SHA-256 {short(digest, 24)}", Ink.MUTED))
+    lines.append(Line("rows", f"#{first}" if first == last else f"{len(rows)} of #{first}…#{last}"))
+    if tag := rows[0].acct_tag:
+        lines.append(Line("account", f"tag {clean(tag, limit=40)}", Ink.MUTED))
     return lines
 
 
@@ -116,7 +121,7 @@ def _approved(rows: Sequence[AuditRow], intent: AuditRow | None, timeline: Timel
         lines.append(Line("by", f"{face}, {moment(approval.at)}, on its preview (row #{approval.seq})", Ink.GOING))
     elif intent is not None:
         face = words(intent.facts, "face", limit=20)
-        lines.append(Line("by", f"{face or 'nobody'} sent it; no approval of its own is in the audit"))
+        lines.append(Line("by", f"{face or 'nobody'}, by sending it; no approval of its own is in the audit"))
     for row in rows:
         if row.kind in _SAID:
             entry = of_row(row, {})

@@ -127,7 +127,7 @@ def _joined(*parts: str) -> str:
 
 def _intent(facts: Facts, _: Facts) -> str:
     group = _joined(words(facts, "kind", limit=12), words(facts, "role", limit=12))
-    value = number(facts, "value")
+    value = price(facts, "value")
     return _joined(order_words(facts), f"value {value}" if value else "", group)
 
 

@@ -145,7 +145,7 @@ async def test_a_line_opens_to_request_approval_answer_and_life(
             await desk.press("right_square_bracket")
             seen += desk.text
         for words in (
-            "BUY 100 AAPL LMT 188.00 DAY", "value", "leverage after it 0.641", "by app, before a byte was sent",
+            "BUY 100 AAPL LMT 188.00 DAY", "value", "leverage after it 0.641", "once; written down by app before",
             "on its preview (row #102)", "IBKR asks: The price exceeds", "answered: yes by app",
             "accepted: Submitted · IBKR's order 1001", "working", "40 of 100 at 188.00 ", "tag 5f0e9a11",
         ):  # fmt: skip
@@ -163,7 +163,7 @@ async def test_an_order_without_approval_and_an_unknown_answer(drive: Any, journ
         await to(desk, page, "a115")
         await desk.press("enter")
         await desk.until(lambda: "Request" in desk.text, "the details")
-        assert "call sent it; no approval of its own is in the audit" in desk.text
+        assert "call, by sending it; no approval of its own is in the audit" in desk.text
         assert "bracket g7: the entry of 3 orders" in desk.text
         assert "UNKNOWN: no answer within 10 s" in desk.text
         assert "<html>" in desk.text
