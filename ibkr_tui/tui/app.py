@@ -26,7 +26,6 @@ from ibkr_tui.tui.account_mask import AccountMask
 from ibkr_tui.tui.action import Scope
 from ibkr_tui.tui.actions import keymap, of_scope
 from ibkr_tui.tui.bandwidth import SparingApp
-from ibkr_tui.tui.book.ledger import Ledger
 from ibkr_tui.tui.commands import ActionCommands
 from ibkr_tui.tui.control_guard import ControlGuard
 from ibkr_tui.tui.crash import frames_only
@@ -36,21 +35,13 @@ from ibkr_tui.tui.fresh_key import FreshKey
 from ibkr_tui.tui.launcher import Launcher
 from ibkr_tui.tui.own_files import write_private
 from ibkr_tui.tui.pace import Pace
+from ibkr_tui.tui.pages import PagedApp
 from ibkr_tui.tui.palette import Palette, palette_of
 from ibkr_tui.tui.remembered import Remembered
-from ibkr_tui.tui.screens.account import AccountScreen
-from ibkr_tui.tui.screens.activity import ActivityScreen
 from ibkr_tui.tui.screens.alert_list import TOLD
-from ibkr_tui.tui.screens.desk import DeskScreen
-from ibkr_tui.tui.screens.health import HealthScreen
-from ibkr_tui.tui.screens.keys import KeysScreen
-from ibkr_tui.tui.screens.market import MarketScreen
-from ibkr_tui.tui.screens.options import OptionsScreen
 from ibkr_tui.tui.screens.page import Page
-from ibkr_tui.tui.screens.positions import PositionsScreen
 from ibkr_tui.tui.screens.question import GONE, YES, QuestionScreen
 from ibkr_tui.tui.screens.ticket import TicketScreen
-from ibkr_tui.tui.screens.trade import TradeScreen
 from ibkr_tui.tui.settings import UiSettings
 from ibkr_tui.tui.subscriptions import Subscriptions
 from ibkr_tui.tui.trade.alarms import Alarms
@@ -62,7 +53,7 @@ _AGAIN_S: Final = 2.0
 _TOASTS: Final = 5
 
 
-class TradingApp(SparingApp):
+class TradingApp(PagedApp, SparingApp):
     """`files` is the folder of the app's own files. Exits with the status for the shell."""
 
     TITLE = "ibkr_tui"
@@ -111,20 +102,6 @@ class TradingApp(SparingApp):
         self.doors = Doors(self, self.state)
         self.kill = Kill(self, self.state, self.doors)
         self.alarms = Alarms(self, self.state, self.doors)
-        self.desk = DeskScreen(self.state, self.subscriptions, self.keys)
-        self.market = MarketScreen(self.state, self.subscriptions, self.keys)
-        self.trade = TradeScreen(self.state, self.keys)
-        self.health = HealthScreen(self.state, self.keys)
-        ledger = Ledger(self.feed, self.clock)
-        self.positions = PositionsScreen(self.state, self.keys, ledger, self.remembered)
-        self.account = AccountScreen(self.state, self.keys, ledger)
-        self.options = OptionsScreen(self.state, self.keys)
-        self.activity = ActivityScreen(self.state, self.keys)
-        self.key_sets = KeysScreen(self.state, self.keys)
-        self.pages: tuple[Page, ...] = (
-            self.desk, self.market, self.trade, self.positions, self.account, self.options, self.activity,
-            self.health, self.key_sets,
-        )  # fmt: skip
 
     def monotonic(self) -> float:
         """Seconds of the injected clock, for judging key presses."""
@@ -262,18 +239,19 @@ class TradingApp(SparingApp):
 
     def on_mount(self) -> None:
         self.set_keymap(dict(self.keys))
-        for page in self.pages[1:]:
-            self.install_screen(page, page.scope)
         for problem in (*self._complaints, self.remembered.problem):
             if problem:
                 self.notify(problem, severity="warning", markup=False, timeout=15)
         self.set_interval(self.settings.look_s, self._frame, name="frame")
+        self.desk.call_after_refresh(self._go_on)
+
+    def _go_on(self) -> None:
+        """The first picture stands: see to everything that was not needed for it."""
+        self.load_pages()
         for name in self._lasting:
             self._start(name)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        if not self._screen_stack:  # the last timer of an app that ends
-            return
         """A fault in background work is said and survived; nothing of its values is shown."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error
@@ -294,6 +272,8 @@ class TradingApp(SparingApp):
     def _frame(self) -> None:
         """Paint what changed, as often as the terminal can take it."""
         now = self.clock.monotonic()
+        if not self._screen_stack:  # the last timer of an app that ends
+            return
         if not self.line_is_free(now) or not self._pace.due(now, self._queued()):
             return
         changed = self.feed.take()
@@ -312,9 +292,8 @@ class TradingApp(SparingApp):
         self.alarms.look()
         if now >= self._next_second:
             self._next_second = now + self.settings.second_s
-            self.account.sample()
-            self.health.sample()
-            self.key_sets.sample()
+            for each in self.pages:
+                each.sample()
             page.second()
             second = getattr(self.screen, "second", None)
             if self.screen is not page and second is not None:

@@ -63,6 +63,9 @@ class Page(Screen[None]):
         if changed.events:
             self.message.say(changed.events[-1])
 
+    def sample(self) -> None:
+        """A second has passed, also for a page that is not current: here it may remember how things stand."""
+
     def second(self) -> None:
         """Ages, clocks and countdowns have moved on."""
         self.status.paint()
