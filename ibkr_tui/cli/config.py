@@ -37,7 +37,11 @@ def show_config(selection: Selection, as_json: bool) -> None:
             emit({"ok": True, "result": {"profile": chosen.name, "path": _path(chosen), "values": rows}})
         else:
             show(f"Profile {chosen.name}, from {_path(chosen) or 'the environment alone'}")
-            show(table([{"name": row["name"], "value": str(row["value"]), "source": row["source"]} for row in rows]))
+            show(
+                table(
+                    [{"name": row["name"], "value": _as_written(row["value"]), "source": row["source"]} for row in rows]
+                )
+            )
         return Exit.DONE
 
     guard(work, json_errors=as_json)
@@ -85,11 +89,11 @@ def _rows(chosen: Chosen) -> list[dict[str, Any]]:
     profile, file = chosen.profile, chosen.config.file
     values: dict[str, Any] = {"default_profile": file.default_profile}
     sections = {
-        "limits": profile.limits, "market": profile.market, "safety": profile.safety, "audit": profile.audit,
-        "ui": profile.ui,
+        "limits": profile.limits, "session": profile.session, "market": profile.market, "safety": profile.safety,
+        "audit": profile.audit, "ui": profile.ui,
     }  # fmt: skip
     prefix = f"profiles.{profile.name}"
-    own = ["kind", "auth", "account_id", "rest_url", "ws_url", "orders", "key_store", "credentials_file"]
+    own = ["kind", "auth", "account_id", "rest_url", "ws_url", "orders", "compete", "key_store", "credentials_file"]
     for key in [*own, "live_trading", "risk_policy"] if profile.kind == "live" else own:
         values[f"{prefix}.{key}"] = getattr(profile, key)
     if profile.environment is not None:
@@ -102,6 +106,13 @@ def _rows(chosen: Chosen) -> list[dict[str, Any]]:
         for name, value in values.items()
         if value is not None
     ]
+
+
+def _as_written(value: Any) -> str:
+    """As the file would have it, a word without its quotes."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{name}" = "{item}"' for name, item in value.items()) + " }" if value else "{}"
+    return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
 
 
 def _shown(value: Any) -> Any:

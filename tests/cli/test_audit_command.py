@@ -228,3 +228,6 @@ def test_beside_a_running_core(served: Any) -> None:
     out = served.state / "out"
     ended = served.run("audit", "export", "--out", str(out), "--purge", "--until", "2020-01-01")
     assert (ended.returncode, "another process writes it" in ended.stderr) == (1, True)
+    assert "ibkr-tui core stop" in ended.stderr
+    ended = served.run("audit", "verify", "--anchors", str(served.state / "nowhere"))
+    assert (ended.returncode, "Name a copy of audit.anchors" in ended.stderr) == (1, True)

@@ -50,6 +50,16 @@ def test_show_says_each_value_and_where_it_came_from(config: Path, monkeypatch: 
     assert values["market.ws_enabled"]["source"] == "default"
     people = run("--config", str(config), "config", "show")
     assert "IBKR_URL_TESTNET" in people.stdout
+    lines = {line.split(None, 1)[0]: line for line in people.stdout.splitlines()}
+    for written in (
+        "market.ws_enabled true",
+        'market.prefer ["US", "USD"]',
+        "session.query_signing whole",
+        "ui.keymap {}",
+    ):
+        name, value = written.split(" ", 1)
+        assert f" {value} " in lines[name], lines[name]
+    assert "false" in lines["profiles.paper.compete"]
 
 
 def test_show_keeps_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,9 @@ def verify_archive(archive: Path, state_dir: Path, key: bytes, *, anchors: Path 
     except OSError as error:
         raise BrokerError("ARCHIVE_UNREADABLE", f"{archive} cannot be read: {reason(error)}") from None
     if known.missing and anchors is not None:
-        raise BrokerError("ARCHIVE_UNREADABLE", f"there is no file of anchors {anchors}")
+        raise BrokerError(
+            "ARCHIVE_UNREADABLE", f"there is no file of anchors {anchors}", user_action="Name a copy of audit.anchors."
+        )
     if not begin:
         return Verdict(0, 0, notes=(f"{archive} has no rows",))
     if len(begin) > 1 and not any(chain.sealed(row) for row in begin):

@@ -156,7 +156,11 @@ async def archive_and_purge(
     Holds the journal's lock: raises BrokerError JOURNAL_UNAVAILABLE while a core runs, and as the functions above.
     """
     database = Database(state_dir / DATABASE_NAME)
-    await database.open()
+    try:
+        await database.open()
+    except BrokerError as error:
+        todo = "Stop the core if it runs (`ibkr-tui core stop`): a purge has the journal to itself."
+        raise BrokerError(error.code, error.message, user_action=todo) from None
     now = clock.now()
 
     def write(connection: sqlite3.Connection) -> Archive:

@@ -63,7 +63,9 @@ def verify_file(state_dir: Path, key: bytes, *, anchors: Path | None = None, tai
     except OSError as error:
         raise BrokerError("JOURNAL_UNAVAILABLE", f"the anchors cannot be read: {reason(error)}") from None
     if known.missing and anchors is not None:
-        raise BrokerError("JOURNAL_UNAVAILABLE", f"there is no file of anchors {anchors}")
+        raise BrokerError(
+            "JOURNAL_UNAVAILABLE", f"there is no file of anchors {anchors}", user_action="Name a copy of audit.anchors."
+        )
     with reading(state_dir / DATABASE_NAME) as connection:
         connection.execute("BEGIN")
         if seems_of_another_key(connection, chain):

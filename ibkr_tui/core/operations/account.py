@@ -81,11 +81,11 @@ class AccountHandlers:
         which = WhichInstrument(arguments.symbol, arguments.conid, arguments.sec_type, arguments.exchange)
         is_one = bool(which.symbol) or which.conid is not None
         if arguments.days > MOST_BOOKED:
-            raise BrokerError("BAD_ARGUMENT", f"days: IBKR gives the trades of at most {MOST_BOOKED} days")
-        if arguments.days > MOST_DAYS and not is_one:
+            raise BrokerError("BAD_ARGUMENT", f"days: IBKR gives the trades of 1 to {MOST_BOOKED} days")
+        if arguments.days < 1 or (arguments.days > MOST_DAYS and not is_one):
             raise BrokerError(
                 "BAD_ARGUMENT",
-                f"days: IBKR gives the trades of at most {MOST_DAYS} days; of one instrument, of {MOST_BOOKED}",
+                f"days: IBKR gives the trades of 1 to {MOST_DAYS} days; of one instrument, of 1 to {MOST_BOOKED}",
                 user_action=f"Ask for {MOST_DAYS} days, or name the instrument: symbol=… or conid=….",
             )
         await self._first.ready()

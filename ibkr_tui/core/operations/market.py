@@ -169,4 +169,4 @@ class MarketHandlers:
 
 
 def _span(opening: datetime, closing: datetime) -> dict[str, Any]:
-    return {"opening": opening.isoformat(), "closing": closing.isoformat()}
+    return {"opening": opening.astimezone(UTC), "closing": closing.astimezone(UTC)}

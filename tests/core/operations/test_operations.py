@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -288,8 +288,9 @@ async def test_going_over_to_another_account_of_the_login(desk: Desk, monkeypatc
         ("get_option_chain", {"symbol": "AAPL", "rows": 41}, "1 to 40 strikes"),
         ("get_option_chain", {"symbol": "AAPL", "expiry": "tomorrow"}, "JAN27"),
         ("get_performance", {"period": "2M"}, "MTD"),
-        ("get_activities", {"days": 91}, "at most 90 days"),
-        ("get_activities", {"days": 8}, "at most 7 days; of one instrument, of 90"),
+        ("get_activities", {"days": 91}, "1 to 90 days"),
+        ("get_activities", {"days": 8}, "1 to 7 days; of one instrument, of 1 to 90"),
+        ("get_activities", {"days": 0, "symbol": "AAPL"}, "1 to 7 days"),
         ("get_transactions", {"symbol": "AAPL", "days": 91}, "1 to 90 days"),
         ("get_transactions", {"symbol": "AAPL", "currency": "dollars"}, "EUR"),
     ],
@@ -306,7 +307,7 @@ async def test_hours(desk: Desk) -> None:
     assert clock.next_change > clock.now
     schedule = await desk.call("get_trading_schedule", symbol="AAPL")
     assert schedule["is_open"]
-    assert schedule["regular"]
+    assert schedule["regular"][0]["opening"].tzinfo is UTC
 
 
 async def test_a_preview_creates_nothing(desk: Desk) -> None:
