@@ -13,6 +13,7 @@ from ibkr_tui.core.orders.amend import Amender
 from ibkr_tui.core.orders.recall import open_journal
 from ibkr_tui.core.web.answer import AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.groups import GroupKind, Leg, Proposal
 from ibkr_tui.model.orders import Order, OrderState, OrderTicket, OrderType, Role, Side, Tif
 from tests.core.orders.conftest import AAPL, ACCOUNT, OrderDesk
 from tests.core.orders.test_groups import test_pushed_rows_tell_the_legs_apart_without_a_read as placed_bracket
@@ -226,6 +227,27 @@ async def test_an_amended_leg_keeps_its_place_in_the_bracket(order_desk: Any) ->
     order_desk.book.sight(row(orderId=78, orderType="Stop", price="185", side="SELL", parentId=77, status="Cancelled"))
     assert (await refused(order_desk, "79", limit_price=D(150))).code == "RISK_PRICE_COLLAR", "it is live now"
     assert order_desk.script.asked == []
+
+
+async def test_a_child_and_its_trigger_are_amended_as_they_will_meet(order_desk: Any) -> None:
+    """A stop that waits meets the price at which its trigger fills; once that has filled, the market at 189.43."""
+    trigger = OrderTicket(Side.BUY, D(10), "AAPL", AAPL.conid, OrderType.LIMIT, D(188))
+    child = OrderTicket(Side.SELL, D(10), "AAPL", AAPL.conid, OrderType.STOP, stop_price=D(185))
+    legs = (Leg(Role.TRIGGER, trigger, AAPL), Leg(Role.CHILD, child, AAPL))
+    order_desk.script.will([{"order_id": "77", "order_status": "Submitted"},
+                            {"order_id": "78", "order_status": "PreSubmitted", "parent_order_id": "77"}])  # fmt: skip
+    await order_desk.submitter.send_group(Proposal(GroupKind.OTO, ACCOUNT, legs), order_desk.nobody)
+    order_desk.script.asked.clear()
+    for name, changes in (("77", {"limit_price": D(184)}), ("78", {"stop_price": D("188.50")})):
+        problem = await refused(order_desk, name, **changes)
+        assert (problem.code, problem.details["field"]) == ("BAD_TICKET", next(iter(changes)))
+        assert "where the order before it fills" in problem.message
+    takes(order_desk, 78)
+    await amend(order_desk, "78", stop_price=D("187.50"))
+    order_desk.book.sight(row(filledQuantity=10.0, status="Filled"))
+    takes(order_desk, 78)
+    assert (await amend(order_desk, "78", stop_price=D("188.50"))).stop_price == D("188.50")
+    assert (await refused(order_desk, "78", stop_price=D(190))).code == "BAD_TICKET"
 
 
 async def test_a_stop_may_pass_an_entry_that_is_filled(order_desk: Any) -> None:
