@@ -83,3 +83,12 @@ def _contrast(one: Color, other: Color) -> float:
 
     high, low = sorted((light(one), light(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+def test_the_widest_screens_keep_what_wide_ones_have() -> None:
+    """The toolkit gives a screen the class of one width only: each rule for wide ones must name the widest too."""
+    rules = Path(themes.__file__).with_name("app.tcss").read_text().split("}")
+    for selectors in (rule.partition("{")[0].rpartition("*/")[2] for rule in rules):
+        named = {selector.strip() for selector in selectors.split(",")}
+        wide = {selector for selector in named if "-wide" in selector}
+        assert {selector.replace("-wide", "-huge") for selector in wide} <= named, selectors

@@ -349,8 +349,7 @@ class Chart(Painted):
                 run, ink = run + shown, paint
                 at += 1
         cells.append(Segment(run, ink))
-        cells.append(Segment(empty * (room - len(glyphs) * step), behind))
-        return cells
+        return [Segment(empty * (room - len(glyphs) * step), behind), *cells]  # the newest bar stands at the axis
 
     def _axis(self, label: str, width: int) -> Row:
         muted = self.palette.muted
@@ -362,7 +361,9 @@ class Chart(Painted):
 
     def _times(self, bars: Sequence[Bar], step: int, room: int, axis: int) -> Row:
         line = [" "] * room
-        for cell, label in candles.time_ticks(bars, step, self.state.zone or UTC).items():
+        before = room - len(bars) * step
+        for bar, label in candles.time_ticks(bars, step, self.state.zone or UTC).items():
+            cell = before + bar
             if cell + len(label) <= room:
                 line[cell : cell + len(label)] = label
         size = figures.right(self.bar_size.bar, axis)
