@@ -48,9 +48,9 @@ def look(snap_compare: Any, tmp_path: Path) -> Look:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_a_recorded_desk(look: Look, scene: Any, tmp_path: Path, size: tuple[int, int]) -> None:
+def test_a_recorded_day(look: Look, scene: Any, tmp_path: Path, size: tuple[int, int]) -> None:
     path = record(tmp_path / "day.jsonl", scene)
-    assert look(RecordedDay(read_moments(path), path, ReplayLauncher()), size, "1", "┃")
+    assert look(RecordedDay(read_moments(path), path, ReplayLauncher()), size, "7", "row 38 of 38")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
