@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from ibkr_tui.cli.arguments import read_arguments
-from ibkr_tui.cli.output import Exit, emit_error, emit_result, tell
+from ibkr_tui.cli.output import Exit, emit_error, emit_result, result_status, tell
 from ibkr_tui.cli.running import run_command
 from ibkr_tui.cli.selection import Selection
 from ibkr_tui.model.errors import BrokerError
@@ -76,8 +76,9 @@ async def _call(selection: Selection, operation: str, words: tuple[str, ...], do
             raise await desk.unconfirmed(operation, arguments)
         if launcher.kind == "paper":  # on live an approval is an act of its own
             arguments = await desk.approved(operation, arguments, described["schema"])
-        emit_result(await desk.change(operation, arguments))
-        return Exit.DONE
+        result = await desk.change(operation, arguments)
+        emit_result(result)
+        return result_status(result)
 
 
 def _needs_yes(described: dict[str, Any], arguments: dict[str, Any]) -> bool:

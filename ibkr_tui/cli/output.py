@@ -56,6 +56,11 @@ def exit_status(error: BrokerError) -> Exit:
     return Exit.USAGE if error.code in _USAGE_CODES else Exit.FAILED
 
 
+def result_status(result: Any) -> Exit:
+    """The status after a change that was done: FAILED where a sweep says that a part of it failed."""
+    return Exit.FAILED if isinstance(result, Mapping) and result.get("failed") else Exit.DONE
+
+
 def emit(document: Any) -> None:
     """Print one JSON document on a line of its own. Raises BrokenPipeError when nobody reads any more."""
     write_line(msgspec.json.encode(plain_value(document)))

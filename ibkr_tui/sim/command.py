@@ -14,7 +14,7 @@ from ibkr_tui.sim.options import SimOptions
 from ibkr_tui.sim.server import run_until_signal
 
 
-@click.command("sim")
+@click.command("sim", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 picks a free one.")
 @click.option("--seed", default=1, show_default=True, type=int, help="Seed of the market's random walk.")

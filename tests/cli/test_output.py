@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ibkr_tui.cli.output import Exit, exit_status, table
+from ibkr_tui.cli.output import Exit, exit_status, result_status, table
 from ibkr_tui.model.errors import BrokerError
 
 WORK = """
@@ -39,6 +39,18 @@ run_command({work}, json_errors={json})
 def run(work: str, *, json: bool = False) -> subprocess.CompletedProcess[str]:
     code = WORK.format(work=work, json=json)
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [
+        ({"sent": 5, "failed": 2}, Exit.FAILED),
+        ({"requested": 3, "failed": 0, "waiting": 1, "unread": "the list"}, Exit.DONE),
+        ([{"failed": 1}], Exit.DONE),
+    ],
+)
+def test_a_sweep_that_failed_in_part_is_not_done(result: object, status: Exit) -> None:
+    assert result_status(result) is status
 
 
 def test_a_result_is_one_document_with_plain_money() -> None:

@@ -52,6 +52,7 @@ class QuoteBoard:
         self.repeated = 0
         self.stray = 0
         self._garbled_before = 0
+        self._polled_words = ""
         table.write = lambda key: self.review_one(int(key))
 
     def __contains__(self, conid: int) -> bool:
@@ -96,8 +97,9 @@ class QuoteBoard:
             merged.confirmed = False
             merged.updated = 0
 
-    def polled(self) -> None:
-        """A snapshot came: prices are as fresh as that, and marked as polled."""
+    def polled(self, words: str = "single snapshots: the stream is off") -> None:
+        """A snapshot came: prices are as fresh as that, and marked as polled, in those words."""
+        self._polled_words = words
         self.pulse.polled()
 
     def lost(self) -> None:
@@ -187,7 +189,7 @@ class QuoteBoard:
         if status is not QuoteStatus.NO_DATA and merged.halted:
             return QuoteStatus.HALTED, "trading is halted"
         if self.pulse.is_polled and not problem:
-            problem = "single snapshots: the stream is off"
+            problem = self._polled_words
         elif merged.prior_close and not problem:
             problem = "last is the previous close"
         return status, problem

@@ -57,7 +57,7 @@ def read_snapshot(instrument: Instrument, row: Mapping[str, Any], clock: Clock) 
 def _quote(instrument: Instrument, row: Mapping[str, Any], clock: Clock) -> Quote:
     table: Table[Quote] = Table("snapshot")
     board = QuoteBoard(table, clock)
-    board.polled()
+    board.polled("a single snapshot")
     board.expect(instrument)
     board.merge(instrument.conid, row)
     return table.rows()[str(instrument.conid)]

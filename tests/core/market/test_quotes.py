@@ -242,6 +242,7 @@ def test_the_fields_asked_for() -> None:
 
 def test_a_snapshot_is_read_by_the_same_rules(fake_clock: Any) -> None:
     quote = read_snapshot(AAPL, FIRST, fake_clock)
+    assert quote.problem == "a single snapshot"
     assert (quote.bid, quote.status) == (D("189.42"), QuoteStatus.LIVE)
     with pytest.raises(BrokerError) as caught:
         read_snapshot(AAPL, {**FIRST, "6509": "N"}, fake_clock)
