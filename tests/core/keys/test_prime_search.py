@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from ibkr_tui.core.key_rotation import staged_with_own_group
+from ibkr_tui.core.keys import generation
+from ibkr_tui.core.keys.pem import parse_dh_parameters
 from ibkr_tui.core.keys.prime_search import PrimeSearch
+from ibkr_tui.core.keys.rotation import Rotation
+from ibkr_tui.core.keys.store import KeyStore
 from ibkr_tui.model.errors import BrokerError
 
 
@@ -49,3 +55,16 @@ async def test_whoever_waits_owns_its_process(fake_clock: Any) -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
     assert process.returncode is not None
+
+
+async def test_what_is_found_is_staged_unless_a_set_is_staged_already(tmp_path: Path, fake_clock: Any) -> None:
+    store = KeyStore(tmp_path / "keys", fake_clock)
+    rotation = Rotation(store, fake_clock, cast(Any, None))
+    search = PrimeSearch(fake_clock, child(f"print('prime {generation.GROUP_14:x}')"))
+    assert await staged_with_own_group(rotation, search) == {"staged": True}
+    staged = rotation.status().staged
+    assert staged is not None
+    path = store.path_of(staged.version) / "dhparam.pem"
+    assert parse_dh_parameters(path.read_bytes(), path) == (generation.GROUP_14, generation.GENERATOR)
+    with pytest.raises(BrokerError, match="staged already"):
+        await staged_with_own_group(rotation, search)

@@ -68,14 +68,14 @@ async def test_from_start_to_the_switch(on_keys: Any) -> None:
 
         await desk.press("enter")
         assert "Enter keeps it" in desk.line("Consumer key")
-        await desk.press("enter", *"sometoken", "enter", *"c2VjcmV0", "enter")
+        await desk.press("enter", *"tok", "enter", *"c2Vj", "enter")
         await desk.until(lambda: core.found.phase == "idle" and desk.app.screen is desk.app.key_sets, "switched")
         assert desk.feed.called("rotate_confirm") == [
             {
                 "confirm": "",
                 "new_consumer_key": "PAPERCONS",
-                "new_access_token": "sometoken",
-                "new_access_token_secret": "c2VjcmV0",
+                "new_access_token": "tok",
+                "new_access_token_secret": "c2Vj",
             }
         ]
         await desk.frame()
