@@ -32,7 +32,7 @@ class Blotter(Board):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._lines: dict[str, Line] = {}
-        self._longest = 0
+        self._longest = self._largest = 0
         self.unfolded: set[str] = set()
         self.amending = ""
 
@@ -43,6 +43,7 @@ class Blotter(Board):
         state = self.state
         lines = arrange(state.orders(), state.feed.orders.rows.values(), state.feed.fills, self.unfolded)
         self._lines = {line.key: line for line in lines}
+        self._largest = max((len(figures.quantity(order.qty)) for order in state.orders()), default=0)
         self._longest = max((cell_len(_name(line)) for line in lines if line.fill is None), default=0)
         self.show([line.key for line in lines])
         self.paint()
@@ -144,12 +145,15 @@ class Blotter(Board):
         side = palette.muted if dim else palette.side(order.side is Side.BUY)
         plain = palette.muted if dim else palette.text
         amount = figures.quantity(order.qty)
+        room = min(self._longest, 26 if wide else 14)
+        if line.order is None and not wide:
+            room = min(cell_len(name), room)  # its prices need what is left
         return [
             Segment(branch, palette.accent if line.order is None else palette.stale),
             Segment(f"{mark} ", self._ink(state)),
             Segment(figures.left(str(order.side).upper(), 5), side),
-            Segment(" " * ((7 if wide else 4) - len(amount)) + amount + " ", plain),
-            Segment(figures.left(name, min(self._longest, 26 if wide else 14)) + " ", palette.muted if role else plain),
+            Segment(amount.rjust(7 if wide else self._largest) + " ", plain),
+            Segment(figures.left(name, room) + " ", palette.muted if role else plain),
         ]
 
     def _with_tail(self, head: Row, word: str, ink: Style, order: Order, width: int) -> Row:
@@ -159,7 +163,8 @@ class Blotter(Board):
         passed = (self.state.clock.now() - since).total_seconds() if since is not None else None
         filled = f"{figures.quantity(order.filled)}/{figures.quantity(order.qty)}" if order.filled > 0 else ""
         room, counts = _tail_rooms(width)
-        if not filled:
+        if not filled or (order.filled == order.qty and width < _WIDE):  # all of it needs no saying where it is narrow
+            filled = ""
             room, counts = room + counts, 0
         tail: Row = [
             Segment(" " + figures.left(word, room) + " ", ink),

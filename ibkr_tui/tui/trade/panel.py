@@ -40,6 +40,14 @@ UNKNOWN_SENTENCE: Final = (
 )
 
 
+PART_WORKS: Final = "The rest of it is at IBKR. Cancel it, or place what is missing by itself."
+PART_CHANGED: Final = "Its other legs work as they were. Amend them by themselves, or cancel the group."
+CHANGE_SENTENCE: Final = (
+    "No answer came. Whether the order was changed is not known.",
+    "It works on, and its row will tell. Until then it is not changed again; a cancel passes.",
+)
+
+
 class TicketPanel(TicketSheet):
     """Previews and sends what the sheet asks for."""
 
@@ -254,11 +262,14 @@ class TicketPanel(TicketSheet):
             self.post_message(self.Done(sent.row))
 
     def _unknown(self, row: str) -> None:
-        self.stage, self._sought = Stage.UNKNOWN, row
-        first, second = UNKNOWN_SENTENCE
+        """Nobody knows whether the order is there; or, of one that is there, whether it was changed."""
+        changes = bool(self.form.amends)
+        self.stage, self._sought = Stage.UNKNOWN, "" if changes else row
+        first, second = CHANGE_SENTENCE if changes else UNKNOWN_SENTENCE
         self.answer = [Content.styled(f"? UNKNOWN. {first}", "bold $danger"), Content(second)]
         self.draw()
-        self.post_message(self.Lost(row))
+        if not changes:
+            self.post_message(self.Lost(row))
 
     def _look_for_it(self) -> None:
         """What was lost has been seen, or was decided on: the ticket is over as it would have been at once."""
@@ -275,7 +286,7 @@ class TicketPanel(TicketSheet):
         self.stage = Stage.PARTIAL
         self.answer = [
             Content.styled(f"✗ {clean(why, limit=400)} ({code})", "$danger"),
-            Content.styled("The rest of it is at IBKR. Cancel it, or place what is missing by itself.", "$warn"),
+            Content.styled(PART_CHANGED if self.form.amends else PART_WORKS, "$warn"),
         ]
         self.draw()
 

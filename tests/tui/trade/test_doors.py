@@ -66,7 +66,7 @@ async def test_a_bracket_is_one_line_that_unfolds(drive: Any, core: Any) -> None
 async def test_fills_unfold_under_their_order(drive: Any, core: Any) -> None:
     async with drive() as desk:
         await blotter(desk, core, "t4")
-        assert "8/20" in desk.line("SELL   20 NVDA")
+        assert "8/20" in desk.line("20 NVDA")
         await desk.press("space")
         assert "filled 8 @ 1,150.00  commission 0.40" in desk.text
 
@@ -275,6 +275,32 @@ async def test_an_order_is_amended_in_the_ticket(drive: Any, core: Any) -> None:
         assert sent["outside_rth"] is False, "what is not said stays"
         await desk.until(lambda: page.ticket.form.amends == "", "an empty ticket")
         await desk.until(lambda: page.blotter.selected == "t1", "the cursor on the order")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("IBKR_ORDER_UNKNOWN", "Whether the order was changed is not known."),
+        ("IBKR_GROUP_PARTIAL", "Its other legs work as they were."),
+    ],
+)
+async def test_an_amendment_that_is_lost_or_half_taken_is_not_sent_again(
+    drive: Any, core: Any, scene: Any, code: str, words: str
+) -> None:
+    async with drive() as desk:
+        page = await blotter(desk, core, "t1")
+        desk.feed.answers["amend_order"] = BrokerError(code, "told", details={"coid": "t1"})
+        await desk.press("e")
+        await desk.press("tab", "up", "enter")
+        await desk.until(lambda: page.ticket.stage is Stage.PREVIEWED, "the preview")
+        await desk.pilot.pause()
+        await desk.press("y", calm=1)
+        await desk.until(lambda: words in desk.text, "what is known of it")
+        desk.feed.rows("orders", {"t1": scene.order(key="t1")})
+        await desk.pilot.pause()
+        assert page.ticket.stage.is_over
+        await desk.press("ctrl+s", calm=1)
+        assert len(desk.feed.called("amend_order")) == 1
 
 
 async def test_leaving_an_amendment_changes_nothing(drive: Any, core: Any) -> None:
