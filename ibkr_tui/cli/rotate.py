@@ -40,7 +40,7 @@ def rotate(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     if not (sys.stdin.isatty() and may_draw()):
-        tell(context.get_help())
+        click.echo(context.get_help(), err=True)
         context.exit(Exit.USAGE)
 
     def work() -> int:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from ibkr_tui.cli.main import main
 
 
 @pytest.fixture
@@ -88,6 +91,12 @@ def test_what_is_refused_before_anything_happens(shell: Any, config: Path, tmp_p
     assert said(ended)["error"]["code"] == "ROTATION_UNAVAILABLE"
     ended = shell.run(*words, "call", "rotate_confirm", "new_access_token=x")
     assert said(ended)["error"]["code"] == "UNKNOWN_OPERATION"
+
+
+def test_without_a_command_and_a_terminal_there_is_only_help() -> None:
+    ended = CliRunner().invoke(main, ["rotate"], prog_name="ibkr-tui")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "a wizard of all steps" in ended.stderr and "  authorize" in ended.stderr
 
 
 def test_a_place_that_cannot_be_a_store_is_said(shell: Any, config: Path, tmp_path: Path) -> None:
