@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ibkr_tui.cli.output import Exit
-from ibkr_tui.cli.running import guard
+from ibkr_tui.cli.running import guard, keep_fault
 from ibkr_tui.cli.selection import Chosen, Selection
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def _run_profile(selection: Selection) -> int:
     from ibkr_tui.tui.terminal import run_app
 
     launcher = CoreLauncher(chosen, selection.environ, leave_after=None)
-    return run_app(TradingApp(launcher, state_root(selection.environ), settings))
+    app = TradingApp(launcher, state_root(selection.environ), settings)
+    app.on_fault = keep_fault
+    return run_app(app)
 
 
 def _welcome(selection: Selection) -> NoReturn:

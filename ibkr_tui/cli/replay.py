@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ibkr_tui.cli.running import guard
+from ibkr_tui.cli.running import guard, keep_fault
 from ibkr_tui.cli.selection import Selection
 
 
@@ -40,6 +40,8 @@ def replay(selection: Selection, file: Path) -> None:
         else:
             launcher = ReplayLauncher()
             feed = AuditedDay(read_recording(file), file, launcher)
-        return run_app(TradingApp(launcher, folder, clock=feed.clock, feed=feed, remembered=remembered))
+        app = TradingApp(launcher, folder, clock=feed.clock, feed=feed, remembered=remembered)
+        app.on_fault = keep_fault
+        return run_app(app)
 
     guard(work)

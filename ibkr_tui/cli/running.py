@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -43,7 +45,7 @@ def guard(work: Callable[[], int], *, json_errors: bool = False) -> NoReturn:
     except (click.exceptions.Exit, click.ClickException, click.Abort):
         raise
     except Exception as error:
-        log = _fault_log()
+        log = _fault_log() or "nothing: the state directory can't be written"
         LOGGER.exception("a command failed")
         fault = BrokerError("INTERNAL", f"a fault of this program ({type(error).__name__}); see {log}")
         status = _say(fault, json_errors=json_errors)
@@ -80,8 +82,16 @@ def _say(error: BrokerError, *, json_errors: bool) -> Exit:
     return exit_status(error)
 
 
-def _fault_log() -> str:
-    """Where the frames of a fault go (no local variable goes anywhere); what to tell the person."""
+def keep_fault(error: BaseException) -> str:
+    """Write down the frames of a fault of the app's, and no values; where, or nothing where nothing can be written."""
+    log = _fault_log()
+    LOGGER.error("the app failed", exc_info=error)
+    return str(log or "")
+
+
+@functools.cache
+def _fault_log() -> Path | None:
+    """Where the frames of a fault go from now on (no local variable goes anywhere)."""
     from ibkr_tui.core.logs import log_to
     from ibkr_tui.core.state import state_root
 
@@ -91,8 +101,8 @@ def _fault_log() -> str:
         log_to(root / "commands.log", os.environ, only_frames=True)
     except OSError:
         logging.getLogger().addHandler(logging.NullHandler())  # not stderr: it would show a traceback
-        return "nothing: the state directory can't be written"
-    return str(root / "commands.log")
+        return None
+    return root / "commands.log"
 
 
 def _forget_stdout() -> None:

@@ -28,7 +28,6 @@ from ibkr_tui.tui.actions import keymap, of_scope
 from ibkr_tui.tui.bandwidth import SparingApp
 from ibkr_tui.tui.commands import ActionCommands
 from ibkr_tui.tui.control_guard import ControlGuard
-from ibkr_tui.tui.crash import frames_only
 from ibkr_tui.tui.desk_state import DeskState
 from ibkr_tui.tui.feed import Feed
 from ibkr_tui.tui.fresh_key import FreshKey
@@ -256,8 +255,9 @@ class TradingApp(PagedApp, SparingApp):
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error
             words = str(error) if isinstance(error, BrokerError) else f"{event.worker.name}: {type(error).__name__}"
-            self.log.error(frames_only(error))
-            self.notify(clean(words), title="A fault of ours", severity="error", markup=False, timeout=15)
+            if place := self.on_fault(error):
+                words += f". Where it happened is in {place}"
+            self.notify(clean(words, limit=400), title="A fault of ours", severity="error", markup=False, timeout=15)
             if event.worker.name in self._lasting:
                 self.set_timer(_AGAIN_S, lambda: self._start(str(event.worker.name)))
 

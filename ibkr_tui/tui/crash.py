@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import RenderableType
@@ -19,8 +20,14 @@ _DEEPEST = 12
 class FramesOnly(App[Any]):
     """An app whose crash report has frames only: the toolkit's prints local variables, secrets among them."""
 
+    on_fault: Callable[[BaseException], str] = staticmethod(lambda error: "")
+    """Whoever starts the app may keep a fault's frames; says where they are kept, if anywhere."""
+
     def _fatal_error(self) -> None:
-        self._exit_renderables.append(Text(frames_only(self._exception), overflow="fold"))  # no end of a path is cut
+        report = frames_only(self._exception)
+        if self._exception is not None and (place := self.on_fault(self._exception)):
+            report += f"\nThe same is kept in {place}"
+        self._exit_renderables.append(Text(report, overflow="fold"))  # no end of a path is cut
         self._return_code = 1
         self._close_messages_no_wait()
 

@@ -86,6 +86,18 @@ def test_a_fault_leaves_frames_in_the_log_and_one_line_here(clean_environment: P
     assert msgspec.json.decode(run("fault", json=True).stdout)["error"]["code"] == "INTERNAL"
 
 
+def test_a_fault_of_the_app_is_kept_with_its_frames(clean_environment: Path) -> None:
+    code = (
+        "from ibkr_tui.cli.running import keep_fault\n"
+        "def paints():\n    secret = 'hunter2hunter2'\n    raise ZeroDivisionError(secret)\n"
+        "try: paints()\nexcept ZeroDivisionError as error: print(keep_fault(error))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    log = Path(ended.stdout.strip())
+    assert (log, ended.stderr) == (clean_environment / "state" / "commands.log", "")
+    assert "in paints" in log.read_text() and "hunter2" not in log.read_text()
+
+
 def test_a_fault_without_a_place_for_the_log_is_still_one_line(
     clean_environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

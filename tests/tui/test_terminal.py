@@ -85,7 +85,9 @@ KINDS = {
 }
 if sys.argv[1] in KINDS:
     DeskScreen.action_find = KINDS[sys.argv[1]]
-sys.exit(run_app(TradingApp(Launcher(), Path(sys.argv[2]))))
+app = TradingApp(Launcher(), Path(sys.argv[2]))
+app.on_fault = lambda error: "/kept/here"
+sys.exit(run_app(app))
 """
 
 
@@ -194,6 +196,7 @@ def test_a_crash_names_frames_and_no_values(tmp_path: Path, kind: str) -> None:
     assert (b"RecursionError" if kind == "deep" else b"ZeroDivisionError") in terminal.output
     said = terminal.output.replace(b"\r\n", b"")  # a long path is folded at the terminal's edge
     assert b"script.py:" in said
+    assert b"The same is kept in /kept/here" in said
     assert b"hunter2" not in terminal.output
 
 
@@ -308,7 +311,8 @@ def test_a_fault_beside_it_and_a_signal_without_a_meaning_do_not_end_it(tmp_path
     if kind == "stray":
         terminal.wait_for((tmp_path / "blocked").exists, "both faults")
     else:
-        terminal.wait_for(lambda: "work: ZeroDivisionError" in terminal.shown(), "the fault in words")
+        terminal.wait_for(lambda: "/kept/here" in terminal.shown(), "where the fault's frames are")
+        assert "work: ZeroDivisionError" in terminal.shown()
     os.write(terminal.fd, b"q")
     assert terminal.ended() == 0
     terminal.assert_restored()
