@@ -208,6 +208,8 @@ class _Service:
         loop.add_signal_handler(signal.SIGTERM, self._stop, Exit.TERMINATED, "stopped by SIGTERM")
         loop.add_signal_handler(signal.SIGINT, self._stop, Exit.INTERRUPTED, "stopped by Ctrl-C")
         loop.add_signal_handler(signal.SIGQUIT, self._stop, Exit.QUIT, "stopped by SIGQUIT")
+        for number in (signal.SIGUSR1, signal.SIGUSR2):  # they mean nothing here, and would end it without a word
+            signal.signal(number, signal.SIG_IGN)
         if self._terms.detach or self._terms.exit_with_parent:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             # A core that stands still keeps no session and sees no fill; no terminal has a say in that.

@@ -50,6 +50,7 @@ def test_a_core_in_the_foreground_ends_in_order(
 ) -> None:
     core = shell.start("core", "run")
     waited(core, line_of, shell)
+    core.send_signal(signal.SIGUSR1)
     core.send_signal(sent)
     assert core.wait(10) == status, core.communicate()
     assert shell.facts() is None
