@@ -29,6 +29,7 @@ from ibkr_tui.core.config import load
 from ibkr_tui.core.feed import Feed
 from ibkr_tui.core.login import authenticator_of
 from ibkr_tui.core.market.fields import fields_of
+from ibkr_tui.core.market.looking import Looking
 from ibkr_tui.core.market.quotes import QuoteBoard
 from ibkr_tui.core.market.subscriptions import Subscriptions
 from ibkr_tui.core.session.oauth1 import OAuth1
@@ -142,6 +143,9 @@ def our_feed(clock: SystemClock, send: Callable[[str], bool]) -> tuple[EndHeard,
     table: Table[Quote] = Table("quotes")
     watcher = table.watch()
     board = QuoteBoard(table, clock)
+    board.on_change.append(lambda quote: None)
+    alerts, books = {FIRST - 1: "another"}, Looking()
+    board.is_followed = lambda conid: conid in books or conid in alerts  # asked of each frame, as the core does
     subscriptions = Subscriptions(board, send, clock, most=CONIDS, idle_after=300)
     for conid in range(FIRST, FIRST + CONIDS):
         name = f"S{conid - FIRST}"
