@@ -124,6 +124,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "QUESTION_NOT_FOUND": ErrorKind(False, "The question has been answered or has run out; look at the order."),
     "CONFIRMATION_REQUIRED": ErrorKind(False, "Read the preview; add --yes to send the order."),
     "ORDER_NOT_FOUND": ErrorKind(False, "List the working orders with `ibkr-tui call get_open_orders`."),
+    "ORDER_CANCELLED": ErrorKind(False, "It was cancelled before IBKR had it. Place it again if it is meant."),
     "ORDER_DONE": ErrorKind(False, "The order is already finished; nothing is left to cancel."),
     "ORDERS_REFUSED": ErrorKind(
         False, "Orders are off for this profile (orders = refuse). For live trading see `ibkr-tui doctor --live`."

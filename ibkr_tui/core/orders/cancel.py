@@ -62,6 +62,8 @@ class Canceller:
         """Ask to cancel the order of that cOID or broker's id; it is `cancelling` until the broker says more.
 
         `again`: it was asked for before, and nothing is told before this request is taken or lost.
+        One that is being sent is cancelled on sight.
+
         Raises BrokerError ORDER_NOT_FOUND, ORDER_DONE, IBKR_REQUEST_REFUSED, or why the request did not leave.
         """
         order = self._book.find(name.strip()) if name.strip() else None
@@ -73,7 +75,9 @@ class Canceller:
             self.on_sight(order, caller)  # the no that declines it may get lost
             self._desk.interrupt("cancelled by a person")
             return self._now(order)
-        order_id = broker_id(order.order_id)
+        if order.state is OrderState.SENDING and not order.order_id:
+            return self.on_sight(order, caller)  # it does not leave any more, or is cancelled when it is seen
+        order_id = self._number(order)
         self._desk.interrupt("a cancel was more urgent")
         if not again:
             self._requested(order, caller)
@@ -82,6 +86,13 @@ class Canceller:
         if again:
             self._requested(self._now(order), caller)
         return self._now(order)
+
+    def _number(self, order: Order) -> str:
+        try:
+            return broker_id(order.order_id)
+        except BrokerError as error:
+            todo = f"resolve_order coid={order.coid} verdict=cancel_on_sight cancels it as soon as it is seen."
+            raise BrokerError(error.code, error.message, details={"coid": order.coid}, user_action=todo) from None
 
     def _requested(self, order: Order, caller: Caller) -> None:
         if not order.key.startswith(FOREIGN):

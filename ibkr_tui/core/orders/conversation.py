@@ -44,7 +44,7 @@ class ReplyCall(Protocol):
     async def notify(self, order_id: str, request_id: str, text: str, *, check: Check | None = None) -> Answer: ...
 
 
-_STOPPED: Final = {"KILL_SWITCH_ON"}
+_STOPPED: Final = {"KILL_SWITCH_ON", "ORDER_CANCELLED"}
 """Codes of the last check: it was no accident that a reply did not leave."""
 
 
@@ -157,14 +157,11 @@ class Conversation:
     async def _decide(self, asked: Asked, topic: Topic, caller: Caller, rounds: int) -> Decision:
         text = " ".join(" · ".join(asked.messages).split())
         topic.asked(asked, text)
-        decision = await self._desk.decide(
+        decision = _stopped(asked, topic) or await self._desk.decide(
             asked, caller, order_key=topic.order_key, summary=topic.summary, rounds=rounds
         )
         if decision.confirmed:
-            try:
-                topic.check()
-            except BrokerError as error:
-                decision = no_to(asked, error.message)
+            decision = _stopped(asked, topic) or decision
         topic.answered(asked, "yes" if decision.confirmed else "no", decision.by)
         return decision
 
@@ -210,6 +207,15 @@ class _Tally:
         if self._failed:
             return Refused(" · ".join(dict.fromkeys(self._failed)))
         return Unclear("the broker repeated its questions")
+
+
+def _stopped(asked: Asked, topic: Topic) -> Decision | None:
+    """The no to what may not be sent any more: nobody is asked about it."""
+    try:
+        topic.check()
+    except BrokerError as error:
+        return no_to(asked, error.message)
+    return None
 
 
 def _declined(outcome: Outcome | Unsent, asked: Asked, decision: Decision) -> Outcome | Unsent:

@@ -72,6 +72,11 @@ class Following(ABC):
         found = leg_of(row, kin)
         return self._followed[found.key] if found else None
 
+    def is_unwanted(self, key: str) -> bool:
+        """Whether it was cancelled before the broker gave it an id: it is to be cancelled when it is seen."""
+        followed = self._followed.get(key)
+        return followed is not None and followed.cancel_on_sight
+
     def is_amending(self, key: str) -> bool:
         """Whether a change of the order is on its way, or its fate open."""
         followed = self._followed.get(key)

@@ -81,7 +81,7 @@ class Settlement:
 
     def _ending(self, order: Order, outcome: Refused) -> None:
         """Its prompt was declined: the broker has an order of that id, and says how it ends."""
-        self._recorder.note(order.key, Turn(state=IntentState.UNKNOWN, order_id=outcome.order_id))
+        self._recorder.note(order.key, Turn(state=self._open(order), order_id=outcome.order_id))
         self._book.cancel_asked(order.key)
         self._book.answered(order.key, OrderState.CANCELLING, order_id=outcome.order_id, text=outcome.text)
 
@@ -91,7 +91,11 @@ class Settlement:
 
     def _unknown(self, order: Order, text: str, facts: dict[str, str]) -> None:
         if self._book.answered(order.key, OrderState.UNKNOWN, text=text).state is OrderState.UNKNOWN:
-            self._recorder.note(order.key, Turn("unknown", facts, IntentState.UNKNOWN))
+            self._recorder.note(order.key, Turn("unknown", facts, self._open(order)))
+
+    def _open(self, order: Order) -> IntentState:
+        """Of unknown fate, with the wish of who cancelled it meanwhile: it outlives this core."""
+        return IntentState.CANCEL_ON_SIGHT if self._book.is_unwanted(order.key) else IntentState.UNKNOWN
 
 
 def assign(

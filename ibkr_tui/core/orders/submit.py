@@ -163,11 +163,18 @@ class Submitter:
         caller: Caller,
     ) -> Outcome | Unsent:
         """One POST of these orders, and what it came to."""
+        heads = [order for order in orders if not submission.parent(order)] or orders
+
+        def check_wanted() -> None:
+            check()
+            if all(self._book.is_unwanted(order.key) for order in heads):
+                raise BrokerError("ORDER_CANCELLED", "it was cancelled while it was being sent")
+
         for order in orders:
             self._recorder.note(order.key, Turn("sent", {"request_hash": submission.digest}))
         outcome: Outcome | Unsent = Unclear("this core was interrupted before the answer came")
         try:
-            outcome = await self._conversation.hold(send, self._topic(orders, check), caller)
+            outcome = await self._conversation.hold(send, self._topic(orders, check_wanted), caller)
         finally:
             self._settlement.settle(orders, outcome)
         return outcome
@@ -198,7 +205,8 @@ class Submitter:
             facts = {"message_ids": question.message_ids, "text": text}
             for order in orders:
                 self._book.answered(order.key, OrderState.QUESTION, text=text)
-                self._recorder.note(order.key, Turn("question", facts, IntentState.QUESTION))
+                state = None if self._book.is_unwanted(order.key) else IntentState.QUESTION
+                self._recorder.note(order.key, Turn("question", facts, state))
 
         def answered(question: Asked, word: str, by: str) -> None:
             for order in orders:

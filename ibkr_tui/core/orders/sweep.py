@@ -119,8 +119,8 @@ class Sweeper:
                     outcomes[order.key] = self._left_over(order, caller, outcomes.get(order.key), insist)
                     continue
                 now = self._now(order)
-                if insist and _is_unseen(now):
-                    outcomes[order.key] = _outcome(self._canceller.on_sight(now, caller), waits=True)
+                if _is_unseen(now):
+                    outcomes[order.key] = self._unseen(now, caller, insist)
                     continue
                 outcomes[order.key], is_open = await self._cancel(now, caller, order.key in outcomes)
                 if is_open:
@@ -131,6 +131,11 @@ class Sweeper:
             if left:
                 await self._clock.sleep(ASK_AGAIN)
         return list(outcomes.values())
+
+    def _unseen(self, order: Order, caller: Caller, insist: bool) -> CancelOutcome:
+        if insist:
+            return _outcome(self._canceller.on_sight(order, caller), waits=True)
+        return _outcome(order, error="ORDER_NOT_FOUND", text="the broker has not given this order an id yet")
 
     def _left_over(self, order: Order, caller: Caller, outcome: CancelOutcome | None, insist: bool) -> CancelOutcome:
         """The time is over: the order's cancel goes on in the background, or is given up."""

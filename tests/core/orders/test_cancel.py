@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ibkr_tui.core.web.answer import AnswerLost, NotSent
+from ibkr_tui.core.journal.intents import IntentState
+from ibkr_tui.core.web.answer import Answer, AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.orders import OrderState
 
@@ -52,7 +53,8 @@ async def test_an_unknown_order_without_a_number_cannot_be_cancelled_yet(order_d
     order_desk.script.fails(AnswerLost("lost"))
     with pytest.raises(BrokerError) as caught:
         await order_desk.buy()
-    assert (await refusal(order_desk, caught.value.details["coid"])).code == "ORDER_NOT_FOUND"
+    refused = await refusal(order_desk, caught.value.details["coid"])
+    assert refused.code == "ORDER_NOT_FOUND" and "verdict=cancel_on_sight" in refused.user_action
     assert len(order_desk.script.asked) == 1
 
 
@@ -151,3 +153,53 @@ async def test_another_cancel_ends_a_question(order_desk: Any, working: Any) -> 
         await placing
     assert caught.value.code == "IBKR_ORDER_UNKNOWN"
     assert [name for name, _ in order_desk.script.asked] == ["place", "place", "cancel 77", "reply q1"]
+
+
+async def test_an_order_that_is_being_sent_does_not_leave_once_it_is_cancelled(order_desk: Any) -> None:
+    leaving = asyncio.get_running_loop().create_future()
+
+    async def read() -> None:
+        with order_desk.quiet.reading():
+            await leaving
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    placing = asyncio.create_task(order_desk.buy())
+    while not list(order_desk.book):
+        await asyncio.sleep(0.001)
+    (order,) = list(order_desk.book)
+    assert (await cancel(order_desk, order.coid)).state is OrderState.SENDING
+    leaving.set_result(None)
+    with pytest.raises(BrokerError, match="while it was being sent") as caught:
+        await placing
+    await reading
+    assert (caught.value.code, order_desk.script.asked) == ("ORDER_CANCELLED", [])
+    assert order_desk.book.find(order.coid).state is OrderState.REJECTED
+    assert (await order_desk.audit())[-1] == "not_sent"
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_a_question_about_an_order_that_was_cancelled_meanwhile_is_answered_no(
+    order_desk: Any, is_taken: bool
+) -> None:
+    """Even where the allow-list says yes; and where the answer to the no is lost, the wish outlives the core."""
+
+    async def asks() -> Answer:
+        (order,) = list(order_desk.book)
+        await cancel(order_desk, order.coid)
+        return Answer(200, b'[{"id":"q1","message":["sure?"],"messageIds":["o354"]}]')
+
+    order_desk.script.fails(asks)
+    if is_taken:
+        order_desk.script.will({"error": "Order not confirmed "})
+    else:
+        order_desk.script.fails(AnswerLost("lost"))
+    with pytest.raises(BrokerError) as caught:
+        await order_desk.buy()
+    assert order_desk.script.asked[1:] == [("reply q1", False)]
+    await order_desk.recorder.settled()
+    (intent,) = await order_desk.journal.recent()
+    assert (caught.value.code, intent.state) == (
+        ("QUESTION_DECLINED", IntentState.REJECTED) if is_taken
+        else ("IBKR_ORDER_UNKNOWN", IntentState.CANCEL_ON_SIGHT)
+    )  # fmt: skip
