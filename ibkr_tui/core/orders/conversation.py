@@ -137,7 +137,7 @@ class Conversation:
                 outcome = _declined(outcome, asked, decision)
                 tally.no = decision
             if topic.orders == 1 and not isinstance(outcome, Questions | Accepted):
-                return outcome
+                return tally.contradicted(outcome) or outcome
             tally.take(outcome)
         if topic.orders == 1:
             return Unclear("the broker repeated its questions") if isinstance(outcome, Questions) else outcome
@@ -193,6 +193,13 @@ class _Tally:
             self._failed.append(outcome.text)
         elif not isinstance(outcome, Unsent):
             self._unclear = outcome
+
+    def contradicted(self, outcome: Outcome | Unsent) -> Unclear | None:
+        """One order that was taken, and whose other question came to something else: what it is, only sight tells."""
+        if not self._rows:
+            return None
+        said = f": {outcome.text}" if isinstance(outcome, Refused | Unclear) else ""
+        return Unclear(f"IBKR took it as its order {next(iter(self._rows))} and asked again{said}")
 
     def result(self) -> Outcome:
         """The whole of it. A part that is not clear leaves its orders' fate open."""

@@ -248,6 +248,19 @@ async def test_a_person_says_yes(order_desk: Any) -> None:
     assert caught.value.code == "QUESTION_NOT_FOUND"
 
 
+async def test_an_order_that_was_taken_is_not_dead_because_its_other_question_was_declined(order_desk: Any) -> None:
+    asks = [{"id": name, "message": [name], "messageIds": [of]} for name, of in (("q1", "o354"), ("q2", "o163"))]
+    order_desk.script.will(asks)
+    order_desk.script.will([{"order_id": "77", "order_status": "Submitted"}])
+    order_desk.script.will({"error": "Order not confirmed "})
+    with pytest.raises(BrokerError) as caught:
+        await order_desk.buy()
+    assert (caught.value.code, "order 77" in caught.value.message) == ("IBKR_ORDER_UNKNOWN", True)
+    (order,) = list(order_desk.book)
+    assert order.state is OrderState.UNKNOWN
+    assert order_desk.script.asked[1:] == [("reply q1", True), ("reply q2", False)]
+
+
 async def test_reads_wait_while_a_question_is_open(order_desk: Any) -> None:
     placing = await ask_a_person(order_desk)
     reading = asyncio.create_task(order_desk.quiet.calm())
