@@ -234,7 +234,7 @@ def status_lines(found: RotationStatus) -> list[str]:
         for line in _version_lines(name, version)]  # fmt: skip
     says = {
         RotationPhase.IDLE: "next: ibkr-tui rotate start",
-        RotationPhase.UPLOAD: "next: upload these files, make a token in the portal, then ibkr-tui rotate confirm",
+        RotationPhase.UPLOAD: "next: upload these, make a token in the portal, then ibkr-tui rotate confirm",
         RotationPhase.PROVE: "next: ibkr-tui rotate confirm --again",
         RotationPhase.EXPIRED: "the stage has expired: ibkr-tui rotate start --renew, or ibkr-tui rotate abort",
     }
@@ -257,4 +257,4 @@ def _version_lines(name: str, version: KeyVersion | None) -> list[str]:
     head = f"{name:11} {version.version}  {made}  {version.consumer_key or 'no token yet'}"
     if version.pointer != STAGED:
         return [head]
-    return [head, f"            sig {version.signature}", f"            enc {version.encryption}"]
+    return [head, f"    sig {version.signature}", f"    enc {version.encryption}"]

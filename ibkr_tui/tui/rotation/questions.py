@@ -85,7 +85,7 @@ def abort_screen(found: RotationStatus, word: str) -> TypedWordScreen:
     body = [
         Content(f"The staged set {_named(found.staged)} goes off the disk.{token}"),
         Content("If IBKR has its files already, they are of no more use: the next set has other ones."),
-        Content(f"In charge stays {_named(found.current)}."),
+        Content(f"In charge stays {_named(found.current)}." if found.current else "Nothing is in charge yet."),
     ]
     return TypedWordScreen("Drop the staged set", body, word)
 

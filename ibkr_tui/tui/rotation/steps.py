@@ -259,7 +259,9 @@ def _checklist(width: int) -> Iterator[Content]:
     yield Content.styled(" What the account needs", "bold")
     for what, why in CHECKLIST:
         yield from _hanging("   □ ", f"{what}: {why}", width)
-    yield from _hanging("   ", "In a shell: `ibkr-tui setup` is the same wizard; with --lines it asks line by line.", width, "$muted")
+    yield from _hanging(
+        "   ", "In a shell: `ibkr-tui setup` is the same wizard; with --lines it asks line by line.", width, "$muted"
+    )
 
 
 def _managed(scene: Scene, width: int) -> Iterator[Content]:

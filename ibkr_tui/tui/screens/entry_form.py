@@ -114,7 +114,7 @@ class EntryForm(ModalScreen[bool]):
             for name, label, hint in self._entry.fields:
                 yield from self._field(name, label, hint)
             if self._must_name:
-                yield from self._field("typed", "Profile", f"type {self._profile}: its keys are about to change")
+                yield from self._field("typed", "Profile", f"type {self._profile} if you mean it")
             yield Static(id="says", markup=False)
 
     def _field(self, name: str, label: str, hint: str) -> ComposeResult:
