@@ -135,7 +135,7 @@ class _Writing:
         elif isinstance(frame, TableDelta) and frame.table in AT_ONCE:
             self._keep(frame)
         elif isinstance(frame, TableDelta):
-            self._waiting[frame.table] = _joined(self._waiting.get(frame.table), frame)
+            self._waiting[frame.table] = joined(self._waiting.get(frame.table), frame)
 
     def keep_sampled(self) -> None:
         """Write what waits."""
@@ -152,7 +152,7 @@ class _Writing:
             self._read.add(delta.table)
 
 
-def _joined(before: TableDelta[Any] | None, after: TableDelta[Any]) -> TableDelta[Any]:
+def joined(before: TableDelta[Any] | None, after: TableDelta[Any]) -> TableDelta[Any]:
     """Two deltas of a table as one."""
     if before is None or after.full:
         return after

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
+from ibkr_tui.cli.record import joined
 from ibkr_tui.model.table import TableDelta
 from ibkr_tui.tui.replay.moments import Reader, read_moments
 
@@ -24,7 +27,7 @@ def test_what_a_core_knows_is_recorded_and_replayed(served: Any, terminal: Any, 
     assert status == 0, said
     assert served.call("place_order", "symbol=AAPL", "side=buy", "qty=1", "--yes")[0] == 0
     path = tmp_path / "day.jsonl"
-    ended = served.run("record", str(path), "--every", "0.5", "--for", "2")
+    ended = served.run("record", str(path), "--every", "0.5", "--for", "1")
     assert ended.returncode == 0, ended.stderr
     assert path.stat().st_mode & 0o777 == 0o600
     reader, rows, logs = Reader(), dict[str, set[str]](), set[str]()
@@ -45,3 +48,29 @@ def test_what_a_core_knows_is_recorded_and_replayed(served: Any, terminal: Any, 
     shown.until(b"AAPL")
     shown.type(b"q")
     assert shown.wait() == 0
+
+
+def test_two_changes_between_samples_are_one() -> None:
+    def delta(rows: dict[str, int], *gone: str, full: bool = False) -> TableDelta[int]:
+        return TableDelta("quotes", 1, full, rows, gone)
+
+    assert joined(None, delta({"a": 1})) == delta({"a": 1})
+    assert joined(delta({"a": 1, "b": 1}), delta({"b": 2}, "a")) == delta({"b": 2}, "a")
+    assert joined(delta({}, "a"), delta({"a": 3})) == delta({"a": 3})
+    assert joined(delta({"a": 1}, full=True), delta({"b": 2})) == delta({"a": 1, "b": 2}, full=True)
+    assert joined(delta({"a": 1}), delta({"b": 2}, full=True)) == delta({"b": 2}, full=True)
+
+
+def table_of(raw: bytes) -> str:
+    return str(json.loads(raw).get("table", ""))
+
+
+def test_ctrl_c_ends_a_recording_and_leaves_it_whole(served: Any, tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    recording = served.start("record", str(path))
+    while not path.exists() or path.read_bytes().count(b"\n") < 5:
+        assert recording.poll() is None, recording.communicate()
+        os.sched_yield()
+    recording.send_signal(signal.SIGINT)
+    assert recording.wait(10) == 130
+    assert {"health", "account"} <= {table_of(line.raw) for line in read_moments(path).lines}
