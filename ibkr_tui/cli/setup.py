@@ -148,6 +148,10 @@ class Setup:
 
     def run(self) -> int:
         """The exit status. Raises BrokerError where it cannot go on."""
+        if self._third_party:
+            from ibkr_tui.core.keys.third_party import third_party_key
+
+            self._third_party = third_party_key(self._third_party)
         chosen = self._configured()
         self._selection = Selection(chosen.name, chosen.path, self._selection.environ)
         found = self._status()
@@ -339,7 +343,7 @@ class Setup:
                 if not self._asks:
                     tell("When IBKR has them, run this again with the same --third-party.")
                     return None
-                self._ask("Enter, when IBKR has them", default="")
+                click.prompt("Press Enter when IBKR has them", default="", show_default=False, err=True)
             self._is_new = self._asks_anew = False
             page = third_party.ask_page(self._selection, str(self._third_party or ""), self._typed)
         if self._source is not None or self._input_fd is not None:

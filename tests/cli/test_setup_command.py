@@ -218,6 +218,9 @@ def test_a_third_party_s_consumer(place: Place, tmp_path: Path, monkeypatch: Any
         assert Setup(Selection(None, place.config, place.environ), third_party_key=key, **options).run() == 0
         return str(capsys.readouterr().out)
 
+    with pytest.raises(BrokerError, match="25 hexadecimal digits"):
+        Setup(Selection(None, place.config, place.environ), third_party_key="NINELETTE").run()
+    assert not place.config.exists()
     assert str(place.upload / "dhparam.pem") in run(account="DU1234567")
     place.portal("register", consumer_key=key, **{
         name: (place.upload / file).read_text() for name, file in (
