@@ -129,5 +129,6 @@ class RequestTokens:
 def authorize_url(rest_url: str, token: str) -> str:
     """Where a person allows a request token: IBKR's own site, or the simulator's."""
     parts = urlsplit(rest_url)
-    site = _SITE if (parts.hostname or "").endswith(_API_HOST) else f"{parts.scheme}://{parts.netloc}"
+    is_theirs = f".{parts.hostname or ''}".endswith(f".{_API_HOST}")
+    site = _SITE if is_theirs else f"{parts.scheme}://{parts.netloc}"
     return f"{site}/authorize?oauth_token={quote(token, safe='')}"
