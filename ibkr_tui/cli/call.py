@@ -53,13 +53,14 @@ async def _call(selection: Selection, operation: str, words: tuple[str, ...], do
     from ibkr_tui.cli.catalogue import describe
     from ibkr_tui.cli.desk import Desk
     from ibkr_tui.cli.launching import CALL_LEAVE_AFTER_S, CoreLauncher, as_it_runs
+    from ibkr_tui.core.state import open_state
     from ibkr_tui.link.client import LinkClient
 
     described = describe(operation)
     arguments = read_arguments(described["schema"], words, document)
     chosen = selection.load()
     if operation in _OF_ANY_ACCOUNT:
-        chosen = as_it_runs(chosen, selection.environ)
+        chosen = as_it_runs(chosen, open_state(chosen.name, selection.environ).facts())
     launcher = CoreLauncher(chosen, selection.environ, leave_after=CALL_LEAVE_AFTER_S)
     place = await launcher.attach(_tell_a_person)
     face_id = uuid.uuid4().hex

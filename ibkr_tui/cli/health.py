@@ -127,9 +127,11 @@ def _without_core(chosen: Chosen, message: str, code: str = "") -> Report:
 
 
 def _of_core(chosen: Chosen, facts: CoreFacts, found: Health) -> Report:
+    from ibkr_tui.cli.launching import as_it_runs
+
     word, message = standing(found)
     code = found.code
-    if facts.fingerprint != chosen.fingerprint and word is Standing.OK:
+    if facts.fingerprint != as_it_runs(chosen, facts).fingerprint and word is Standing.OK:
         word, code = Standing.DEGRADED, "CONFIG_MISMATCH"
         message = "the core runs with another configuration; `ibkr-tui core stop` ends it"
     heard = found.last_frame_mono

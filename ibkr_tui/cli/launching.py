@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ibkr_tui.cli.children import core_facts, python, start_child
-from ibkr_tui.core.state import StateDirectory, open_state
+from ibkr_tui.core.state import CoreFacts, StateDirectory, open_state
 from ibkr_tui.link.client import LinkClient
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.tui.launcher import Attachment
@@ -112,10 +112,9 @@ class CoreLauncher:
         return Attachment(facts["socket"], self._chosen.fingerprint)
 
 
-def as_it_runs(chosen: Chosen, environ: Mapping[str, str]) -> Chosen:
+def as_it_runs(chosen: Chosen, facts: CoreFacts | None) -> Chosen:
     """`chosen` on the account that its running core has gone over to; as it is when none runs or it is on no account
     that this configuration may go to."""
-    facts = open_state(chosen.name, environ).facts()
     try:
         return chosen if facts is None else chosen.on(facts.account)
     except BrokerError:

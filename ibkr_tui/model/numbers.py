@@ -104,3 +104,11 @@ def plain(number: Decimal) -> str:
         return "0"
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def priced(number: Decimal) -> str:
+    """A price for people, in plain notation with two decimals at least: `189.40`, `1.07845`."""
+    exponent = number.normalize().as_tuple().exponent
+    return (
+        format(number.quantize(Decimal("0.01")), "f") if isinstance(exponent, int) and exponent >= -2 else plain(number)
+    )

@@ -26,6 +26,7 @@ def there_and_back(shell: Shell) -> None:
     after = shell.facts()
     assert before is not None and after is not None
     assert (after["pid"], after["account"]) == (before["pid"], other)
+    assert shell.run("--profile", "paper", "health").returncode == 0
     status, said = shell.call("get_account")
     assert (status, said["error"]["code"]) == (1, "CONFIG_MISMATCH")
     assert f"--account {other}" in said["error"]["user_action"]

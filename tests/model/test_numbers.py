@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.numbers import NumberError, parse_entry, parse_wire, parse_wire_or_none, plain
+from ibkr_tui.model.numbers import NumberError, parse_entry, parse_wire, parse_wire_or_none, plain, priced
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,9 @@ def test_plain_notation_drops_needless_zeros() -> None:
     assert plain(Decimal("100")) == "100"
     assert plain(Decimal("-0.00")) == "0"
     assert plain(Decimal("1E-7")) == "0.0000001"
+
+
+def test_a_price_has_two_decimals_at_least() -> None:
+    assert [priced(Decimal(text)) for text in ("189.4", "5017", "0", "189.400", "1.07845", "-0.5")] == [
+        "189.40", "5017.00", "0.00", "189.40", "1.07845", "-0.50",
+    ]  # fmt: skip

@@ -21,7 +21,7 @@ from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Event, Severity
 from ibkr_tui.model.log import Log
-from ibkr_tui.model.numbers import plain
+from ibkr_tui.model.numbers import plain, priced
 from ibkr_tui.model.orders import Fill, Order, OrderState, OrderTicket, TrailBy
 from ibkr_tui.model.text import clean
 
@@ -172,7 +172,7 @@ class Recorder:
 
     def _announce(self, fill: Fill, late: bool) -> None:
         after = " (learnt after a gap)" if late and _old(fill.at, self._clock.now()) else ""
-        text = f"filled {fill.side.value.upper()} {plain(fill.qty)} {fill.symbol} @ {plain(fill.price)}{after}"
+        text = f"filled {fill.side.value.upper()} {plain(fill.qty)} {fill.symbol} @ {priced(fill.price)}{after}"
         self.say(text, order_key=fill.coid or (FOREIGN + fill.order_id if fill.order_id else ""))
         self.on_fill(fill)
 

@@ -52,7 +52,12 @@ BOOK_ACTIONS: Final[tuple[Action, ...]] = (
         "account.value", "v", "Value", "Performance as net value, or as return in percent.", "value_or_return", rank=3
     ),
     _account(
-        "account.pick", "a", "Accounts", "The accounts of this login, and which one is meant.", "pick_account", rank=4
+        "account.pick",
+        "a",
+        "Accounts",
+        "The accounts of this login, and going over to another one.",
+        "pick_account",
+        rank=4,
     ),
     _account("account.up", "k", "Up", "The line of the ledger above.", "row_up"),
     _account("account.down", "j", "Down", "The line of the ledger below.", "row_down"),
