@@ -367,7 +367,7 @@ class TradingApp(PagedApp, SparingApp):
         from ibkr_tui.tui.screens.help import HelpScreen  # noqa: PLC0415
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.page.help_pane, self.keys))
+            self.push_screen(HelpScreen(self.page.help_pane, self.keys, first=self.page.scope))
 
     def action_leave(self) -> None:
         """Ask how to leave; a demo just goes."""

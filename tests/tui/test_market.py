@@ -520,3 +520,4 @@ async def test_help_explains_the_ladder(drive: Any) -> None:
         await show(desk)
         await desk.press("tab", "tab", "question_mark")
         assert "Depth on fixed price rows" in desk.text
+        assert "Choose the columns" in desk.text, "the keys of this page stand before all others"

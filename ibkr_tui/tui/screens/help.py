@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ibkr_tui.tui import figures
-from ibkr_tui.tui.action import Scope, Tier
+from ibkr_tui.tui.action import Action, Scope, Tier
 from ibkr_tui.tui.actions import ACTIONS, of_scope, shown_key
 from ibkr_tui.tui.rotation.words import KEYS_PANES
 
@@ -140,12 +140,15 @@ _SCOPES: Final = {
 
 
 class HelpScreen(ModalScreen[None]):
-    """Any of Escape, q, ? and F1 closes it."""
+    """Any of Escape, q, ? and F1 closes it. The keys of `first`, the page it is opened on, stand before all others."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,f1", "dismiss", "Close")]
 
-    def __init__(self, pane: str, keys: Mapping[str, str], only: Scope | None = None) -> None:
+    def __init__(
+        self, pane: str, keys: Mapping[str, str], only: Scope | None = None, first: Scope | None = None
+    ) -> None:
         super().__init__()
+        self._first = first
         self._pane = pane
         self._only = only
         self._keys = keys
@@ -161,14 +164,14 @@ class HelpScreen(ModalScreen[None]):
         if self._pane in PANES:
             title, words = PANES[self._pane]
             parts += [Content.styled(title, "bold $accent"), Content(words), Content("")]
-        for scope, name in _SCOPES.items():
+        for scope, name in sorted(_SCOPES.items(), key=lambda item: item[0] is not self._first):
             if not any(of_scope(scope)) or self._only not in {None, scope}:
                 continue
             parts.append(Content.styled(name, "bold $accent"))
             for action in ACTIONS:
                 if action.scope is scope:
                     key = figures.left(shown_key(self._keys.get(action.id, action.key), every=True), 9)
-                    asks = ("  asks first", "$warn") if action.tier is not Tier.READ and scope is Scope.DESK else ""
+                    asks = ("  asks first", "$warn") if _asks(action) else ""
                     parts.append(Content.assemble((key, "bold"), action.help, asks))
             parts.append(Content(""))
         if self._only is not None:
@@ -176,3 +179,9 @@ class HelpScreen(ModalScreen[None]):
         parts.append(Content.styled("Words beside a price", "bold $accent"))
         parts += [Content.assemble((figures.left(word, 9), "$warn"), meaning) for word, meaning in WORDS]
         return Content("\n").join(parts)
+
+
+def _asks(action: Action) -> bool:
+    """Whether it is to be said that a key asks first; what wants a word, and what says it itself, does."""
+    is_said = "asks first" in action.help or "Wants a word" in action.help
+    return action.tier is not Tier.READ and action.scope is Scope.DESK and not is_said

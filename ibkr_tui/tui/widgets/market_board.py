@@ -81,7 +81,7 @@ class MarketBoard(QuoteBoard):
 
     def nothing(self) -> Sequence[str]:
         if self.words and self.state.watchlist.rows:
-            return (f"No row has “{self.words}”.", "f changes the filter; an empty one shows all.")
+            return (f"No row has “{self.words}”.", "f changes it; an empty one shows all.")
         return ("This list is empty.", "/ adds a symbol, or several: {AAPL,MSFT} or SP{Y,XL}.")
 
     # painting
