@@ -180,7 +180,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     "BAD_TICKET": ErrorKind(False, "Correct the field named in the message."),
     "BAD_ARGUMENT": ErrorKind(False, "See `ibkr-tui operations` for the arguments of each operation."),
     "UNKNOWN_OPERATION": ErrorKind(False, "See `ibkr-tui operations`."),
-    "UNKNOWN_TABLE": ErrorKind(False, "`ibkr-tui watch --help` names the tables."),
+    "UNKNOWN_TABLE": ErrorKind(False, "The tables are named by `ibkr-tui watch --help`."),
     # configuration and processes
     "CONFIG_INVALID": ErrorKind(False, "Correct the configuration; `ibkr-tui config check` tests it."),
     "CONFIG_NOT_FOUND": ErrorKind(
