@@ -127,7 +127,7 @@ def key_files(profile: Profile) -> dict[str, Path]:
         }
     if profile.key_store is None:
         raise BrokerError("IBKR_KEY_NOT_FOUND", f"profile {profile.name} names no credentials_file and no key_store")
-    current = profile.key_store / "current"
+    current = _current(profile.key_store)
     return {
         "credentials file": current / "credentials.toml",
         "signature key": current / "signature.pem",
@@ -156,6 +156,11 @@ def _from_file(path: Path, account_id: str) -> KeySet:
 
 
 def _from_store(store: Path) -> KeySet:
+    return load_version(_current(store))
+
+
+def _current(store: Path) -> Path:
+    """The set in charge. Raises BrokerError IBKR_KEY_NOT_FOUND: there is none yet."""
     current = store / "current"
     if not current.is_dir():
         raise BrokerError(
@@ -163,7 +168,7 @@ def _from_store(store: Path) -> KeySet:
             f"no keys yet: the key store {store} has no current version",
             user_action="Make them with `ibkr-tui setup`, or in the app on the Keys page (9).",
         )
-    return load_version(current)
+    return current
 
 
 def load_version(place: Path) -> KeySet:

@@ -54,6 +54,12 @@ def test_a_file_that_is_open_to_others(profile: Profile, places: Any) -> None:
     assert (look, error.code) == ("examine_files", "IBKR_KEY_INVALID") and "0644" in error.message
 
 
+def test_a_key_store_without_a_set_says_how_to_make_one(places: Any, tmp_path: Path) -> None:
+    look, error = first_break(places.profile(key_store=tmp_path / "empty"))
+    assert (look, error.code) == ("examine_files", "IBKR_KEY_NOT_FOUND")
+    assert "no keys yet" in error.message and "ibkr-tui setup" in error.user_action
+
+
 def test_a_file_that_is_not_there(profile: Profile, places: Any) -> None:
     signature_of(profile, places).unlink()
     look, error = first_break(profile)
