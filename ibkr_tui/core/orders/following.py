@@ -77,6 +77,12 @@ class Following(ABC):
         followed = self._followed.get(key)
         return followed is not None and followed.cancel_on_sight
 
+    def unwanted_if_back(self, key: str) -> None:
+        """An order that the broker calls rejected or inactive is cancelled if it is seen at work again."""
+        followed = self._followed.get(key)
+        if followed is not None and followed.order.state is OrderState.REJECTED and not followed.declared:
+            followed.cancel_on_sight = True
+
     def is_amending(self, key: str) -> bool:
         """Whether a change of the order is on its way, or its fate open."""
         followed = self._followed.get(key)
@@ -142,7 +148,7 @@ class Following(ABC):
         if stray is not None and stray != key and stray.startswith(FOREIGN):
             met = self._followed.pop(stray)
             self._table.remove(stray)
-            followed.raw.update(met.raw)
+            followed.raw = met.raw | followed.raw
             self._named(followed, order_id)
             seen = order_row(followed.raw)
             if seen is not None:

@@ -331,7 +331,7 @@ class OrderBook(Following):
 
     def _of_row(self, row: OrderRow) -> Followed | None:
         found = self._followed.get(self._keys.get(row.order_id, ""))
-        if found is not None and (found.ours or not row.parent_id):
+        if found is not None and (found.ours or not (row.parent_id or row.order_ref)):
             return found
         if row.order_ref in self._past:
             self._revive(self._past[row.order_ref])

@@ -125,6 +125,20 @@ def test_an_order_met_by_its_number_first_becomes_ours_with_the_answer(desk: Des
     assert desk.state("77") is OrderState.WORKING
 
 
+def test_an_unknown_order_met_without_its_reference_is_found_when_a_row_names_it(desk: Desk) -> None:
+    """As an answer of order/status, which has none; the row that has it may come later, and be newer."""
+    desk.begin()
+    desk.book.answered("tA", OrderState.UNKNOWN)
+    desk.book.sight({k: v for k, v in sor("Submitted").items() if k != "order_ref"})
+    desk.book.sight(sor("PendingCancel"))
+    assert (list(desk.table), desk.state("77"), desk.book.unresolved()) == (["tA"], OrderState.CANCELLING, [])
+    desk.book.sight({"acct": ACCOUNT, "orderId": 77, "avgPrice": "188.00"})
+    assert desk.state() is OrderState.CANCELLING
+    desk.book.sight(sor("Submitted", orderId=78, order_ref="another client's"))
+    desk.book.sight(sor("Submitted", orderId=78, order_ref="another client's"))
+    assert desk.state("ib:78") is OrderState.WORKING
+
+
 @pytest.mark.parametrize("late", ["Submitted", "PreSubmitted", "PendingCancel"])
 @pytest.mark.parametrize("end", ["Filled", "Cancelled"])
 def test_a_late_frame_does_not_wake_what_is_over(desk: Desk, end: str, late: str) -> None:
