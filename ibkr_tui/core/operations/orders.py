@@ -153,8 +153,8 @@ class OrderHandlers:
             return await self._broker.outlives(lambda: self._cancel_unseen(name, caller), "cancel order")
         if not self._broker.orders.book.group(name):
             return await self._broker.outlives(lambda: self._cancel_one(name, caller), "cancel order")
-        cancel = self._broker.orders.canceller.cancel_group
-        return _group(name, await self._broker.outlives(lambda: cancel(name, caller), "cancel group"))
+        legs = await self._broker.outlives(lambda: self._cancel_group(name, caller), "cancel group")
+        return _group(name, legs)
 
     async def _cancel_one(self, name: str, caller: Caller) -> Order:
         """Ask for it; what a penalty of the broker's holds back is asked for again, until the order is over."""
@@ -166,8 +166,15 @@ class OrderHandlers:
             if error.code != "IBKR_RATE_LIMITED" or order is None:
                 raise
             orders.pursuit.begin(order.key, caller)
-            again = "The cancel is asked for again until the order is over; resolve_order verdict=keep ends that."
-            raise BrokerError(error.code, error.message, details=error.details, user_action=again) from None
+            raise _goes_on(error) from None
+
+    async def _cancel_group(self, group_id: str, caller: Caller) -> list[Order]:
+        """As `_cancel_one`, for each leg."""
+        orders = self._broker.orders
+        try:
+            return await orders.canceller.cancel_group(group_id, caller, held_back=orders.pursuit.begin)
+        except BrokerError as error:
+            raise (_goes_on(error) if error.code == "IBKR_RATE_LIMITED" else error) from None
 
     async def _look_for(self, name: str) -> None:
         """Read the broker's list for an order that is to be cancelled.
@@ -205,7 +212,8 @@ class OrderHandlers:
         legs = broker.orders.book.group(name)
         if not legs:
             return await broker.outlives(lambda: work(name, arguments.verdict, arguments.confirm, caller))
-        for leg in [leg for leg in legs if leg.state is OrderState.UNKNOWN] or legs[:1]:
+        pursuit = broker.orders.pursuit
+        for leg in [leg for leg in legs if leg.state is OrderState.UNKNOWN or leg in pursuit] or legs[:1]:
             await broker.outlives(lambda leg=leg: work(leg.key, arguments.verdict, arguments.confirm, caller))  # type: ignore[misc]
         return _group(name, broker.orders.book.group(name))
 
@@ -242,6 +250,12 @@ def _named(which: WhichOrder) -> str:
     if not which.name:
         raise BrokerError("BAD_ARGUMENT", "name the order: order_id, coid or group_id")
     return which.name
+
+
+def _goes_on(error: BrokerError) -> BrokerError:
+    """What a penalty held back, and who asks again."""
+    again = "The cancel is asked for again until the order is over; resolve_order verdict=keep ends that."
+    return BrokerError(error.code, error.message, details=error.details, user_action=again)
 
 
 def _group(group_id: str, legs: list[Order]) -> GroupResult:

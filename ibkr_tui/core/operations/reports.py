@@ -120,6 +120,13 @@ class ReportHandlers:
                 f"{broker.open_intents} order(s) of {profile.account_id} have no proven fate yet",
                 user_action="Wait until they are seen, or resolve them, then change the account.",
             )
+        if kept_up := len(broker.orders.pursuit):
+            raise BrokerError(
+                "ORDER_BLOCKED_UNKNOWN",
+                f"the cancels of {kept_up} order(s) of {profile.account_id} are kept up until these are over",
+                user_action="Wait until they are over, or let them work (resolve_order verdict=keep); "
+                "then change the account.",
+            )
         broker.on_switch(wanted)
         return {"account": account, "changed": True}
 

@@ -108,8 +108,11 @@ class Canceller:
         self._recorder.say(f"cancel requested for IBKR's order {number}, which is not known here")
         await self._ask(f"IBKR's order {number}", "", number, self._asker(caller))  # it may be for a future
 
-    async def cancel_group(self, group_id: str, caller: Caller) -> list[Order]:
+    async def cancel_group(
+        self, group_id: str, caller: Caller, *, held_back: Callable[[str, Caller], None] = lambda key, caller: None
+    ) -> list[Order]:
         """Ask to cancel every leg that is not over, the parent first; one that is not seen yet, when it is seen.
+        `held_back` gets the key of each whose request a penalty holds back.
 
         Raises BrokerError ORDER_NOT_FOUND, ORDER_DONE, or why the first request failed after all were asked for.
         """
@@ -131,6 +134,8 @@ class Canceller:
             except BrokerError as error:
                 if error.code not in _GONE:  # its group's cancel was faster
                     failed.append(error)
+                if error.code == "IBKR_RATE_LIMITED":
+                    held_back(now.key, caller)
         if failed:
             raise failed[0]
         return self._book.group(group_id)

@@ -67,12 +67,20 @@ class Pursuit:
             self._recorder.note(key, Turn(state=IntentState.CANCEL_ON_SIGHT))
         self._begun.put_nowait(key)
 
-    def drop(self, key: str) -> bool:
+    def __contains__(self, order: Order) -> bool:
+        return not self._wanted.keys().isdisjoint(_names(order))
+
+    def __len__(self) -> int:
+        return len(self._wanted)
+
+    def drop(self, order: Order) -> bool:
         """Ask no more for that order; whether it was asked for."""
-        task = self._tasks.pop(key, None)
-        if task is not None:
-            task.cancel()
-        return self._wanted.pop(key, None) is not None
+        was_wanted = order in self
+        for key in _names(order):
+            self._wanted.pop(key, None)
+            if (task := self._tasks.pop(key, None)) is not None:
+                task.cancel()
+        return was_wanted
 
     async def run(self) -> None:
         """Keep on with all that was begun, until cancelled."""
@@ -100,6 +108,15 @@ class Pursuit:
                     held_back = await self._ask(order, ask)
             await self._clock.sleep(PAUSES[0] if held_back else pause)
         del self._wanted[key], self._tasks[key]
+        self._end(key, caller)
+
+    def _end(self, key: str, caller: Caller) -> None:
+        """A row placed elsewhere that turned out to be an order of ours goes on as that one; one that IBKR calls
+        inactive may come back, and is not wanted then either."""
+        self._book.unwanted_if_back(key)
+        known = self._book.find(key.removeprefix(FOREIGN))
+        if known is not None and known.key != key and not known.state.is_done:
+            self.begin(known.key, caller, asked=True)
 
     async def _ask(self, order: Order, ask: _Asking) -> bool:
         """One request; whether a penalty held it back: it has its own pace. People are told once why one failed."""
@@ -116,6 +133,11 @@ class Pursuit:
             return error.code == "IBKR_RATE_LIMITED"
         ask.told = ""
         return False
+
+
+def _names(order: Order) -> set[str]:
+    """Its key, and the one that it had before it was known for ours."""
+    return {order.key, FOREIGN + order.order_id}
 
 
 class _Asking:

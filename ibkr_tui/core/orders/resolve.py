@@ -51,7 +51,7 @@ class Resolver:
         order = self._book.find(name) if name else None
         if order is None:
             raise BrokerError("ORDER_NOT_FOUND", f"there is no order “{clean(name, limit=40)}”")
-        let_be = verdict is Verdict.KEEP and self._pursuit.drop(order.key)
+        let_be = verdict is Verdict.KEEP and self._pursuit.drop(order)
         if let_be and order.state in {OrderState.WORKING, OrderState.CANCELLING}:
             return self._let_be(order, caller)
         if order.state is not OrderState.UNKNOWN:

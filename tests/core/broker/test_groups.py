@@ -17,6 +17,10 @@ SCRIPT = Caller("call", "face-2", False)
 BRACKET = {
     "symbol": "AAPL", "side": "buy", "qty": "3", "entry_price": "187.5", "stop_loss": "185", "take_profit": "195",
 }  # fmt: skip
+EXITS = [
+    {"symbol": "AAPL", "side": "sell", "qty": "3", "order_type": "stop", "stop_price": "170"},
+    {"symbol": "AAPL", "side": "sell", "qty": "3", "order_type": "limit", "limit_price": "192"},
+]
 Until = Callable[..., Awaitable[None]]
 
 
@@ -53,9 +57,8 @@ async def test_a_bracket_is_three_orders_that_hang_together(desk: Any, until: Un
 
 
 async def test_an_oco_and_an_oto(desk: Any, until: Until) -> None:
-    stop = {"symbol": "AAPL", "side": "sell", "qty": "3", "order_type": "stop", "stop_price": "170"}
-    target = {"symbol": "AAPL", "side": "sell", "qty": "3", "order_type": "limit", "limit_price": "192"}
-    oco = await answered(desk, "place_oco_order", legs=[stop, target])
+    target = EXITS[1]
+    oco = await answered(desk, "place_oco_order", legs=EXITS)
     assert [leg.role for leg in oco.orders] == [Role.LEG, Role.LEG]
     await settle(desk, until, oco.group_id)
     entry = {"symbol": "AAPL", "side": "buy", "qty": "3", "order_type": "limit", "limit_price": "187.5"}
@@ -64,6 +67,24 @@ async def test_an_oco_and_an_oto(desk: Any, until: Until) -> None:
         assert [leg.role for leg in oto.orders] == [Role.TRIGGER, Role.CHILD]
         assert desk.broker.orders.book.group(oto.group_id)[1].parent_id == oto.orders[0].order_id
         await settle(desk, until, oto.group_id)
+
+
+async def test_what_a_penalty_holds_back_of_a_groups_cancel_goes_on_by_itself_or_is_kept(
+    desk: Any, until: Until
+) -> None:
+    oco = await answered(desk, "place_oco_order", legs=EXITS)
+    pacing, pursuit, now = desk.broker.transport.pacing, desk.broker.orders.pursuit, desk.broker.clock.monotonic()
+    for verdict in ("keep", ""):
+        pacing._blocked_until, pacing._cancel_not_before = now + 900, now + 900
+        problem = await desk.refused("cancel_order", group_id=oco.group_id)
+        assert problem.code == "IBKR_RATE_LIMITED" and "asked for again" in problem.user_action
+        assert len(pursuit) == 2
+        if verdict:
+            await desk.call("resolve_order", group_id=oco.group_id, verdict=verdict)
+            assert len(pursuit) == 0
+    pacing._blocked_until = pacing._cancel_not_before = 0.0
+    for leg in oco.orders:
+        await until(lambda leg=leg: desk.state(leg.coid) is OrderState.CANCELLED, 15)
 
 
 @pytest.mark.parametrize(

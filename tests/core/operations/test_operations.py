@@ -273,6 +273,10 @@ async def test_going_over_to_another_account_of_the_login(desk: Desk, monkeypatc
     monkeypatch.setattr(type(desk.broker), "open_intents", 1)
     assert (await desk.refused("switch_account", account="du2")).code == "ORDER_BLOCKED_UNKNOWN"
     monkeypatch.setattr(type(desk.broker), "open_intents", 0)
+    with monkeypatch.context() as patch:
+        patch.setitem(desk.broker.orders.pursuit._wanted, "ib:1", (Caller(), True))
+        problem = await desk.refused("switch_account", account="du2")
+        assert (problem.code, "verdict=keep" in problem.user_action) == ("ORDER_BLOCKED_UNKNOWN", True)
     assert taken == []
     assert await desk.call("switch_account", account="du2") == {"account": "DU2", "changed": True}
     (other,) = taken

@@ -11,7 +11,7 @@ import pytest
 from ibkr_tui.core.orders.sweep import ASK_WITHIN, SweepResult
 from ibkr_tui.core.web.answer import AnswerLost, NotSent
 from ibkr_tui.model.errors import BrokerError
-from ibkr_tui.model.orders import OrderState
+from ibkr_tui.model.orders import OrderState, Verdict
 
 TAKEN = {"msg": "Request was submitted"}
 
@@ -133,3 +133,41 @@ async def test_without_insisting_nothing_goes_on_after_the_result(desk: Any) -> 
     )  # fmt: skip
     await desk.clock.advance(300)
     assert cancels(desk) == ["cancel 71"] * 9
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "acct": "DU1234567", "orderId": number, "conid": 265598, "side": "BUY", "totalSize": 10.0,
+        "status": "Submitted", "ticker": "AAPL",
+    } | changes  # fmt: skip
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_a_cancel_goes_on_when_its_order_turns_out_to_be_ours(desk: Any, is_kept: bool) -> None:
+    """A row without our reference was cancelled; then IBKR says which order of ours it is."""
+    desk.script.fails(AnswerLost("no answer"))
+    with pytest.raises(BrokerError) as caught:
+        await desk.buy()
+    desk.book.sight(row(77))
+    desk.pursuit.begin("ib:77", desk.person, asked=True)
+    desk.book.sight(row(77, order_ref=caught.value.details["coid"]))
+    if is_kept:
+        await desk.resolver.resolve("77", Verdict.KEEP, "", desk.person)
+    desk.script.will(TAKEN)
+    await desk.clock.advance(11)
+    assert cancels(desk) == ([] if is_kept else ["cancel 77"])
+    end(desk, 77)
+
+
+async def test_an_inactive_order_that_comes_back_is_cancelled_yet(desk: Any) -> None:
+    await working(desk, 71)
+    desk.script.fails(AnswerLost("no answer"))
+    await sweep(desk, 0)
+    desk.book.sight(row(71, status="Inactive"))
+    await desk.clock.advance(30)
+    assert len(desk.pursuit) == 0 and desk.book.find("71").state is OrderState.REJECTED
+    desk.script.will(TAKEN)
+    desk.book.sight(row(71))
+    await desk.clock.settle()
+    assert cancels(desk) == ["cancel 71", "cancel 71"]
+    end(desk, 71)
