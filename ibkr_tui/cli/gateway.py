@@ -55,7 +55,7 @@ def login(selection: Selection, url: str | None, within: float, as_json: bool) -
     run_command(work, json_errors=as_json)
 
 
-@gateway.command()
+@gateway.command(short_help="Check the login and the brokerage session.")
 @_URL
 @_JSON
 @click.pass_obj
@@ -79,7 +79,7 @@ def verify(selection: Selection, url: str | None, as_json: bool) -> None:
     run_command(work, json_errors=as_json)
 
 
-@gateway.command()
+@gateway.command(short_help="Decide what the session needs, and do it.")
 @_URL
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @_JSON

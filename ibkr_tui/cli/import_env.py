@@ -29,7 +29,7 @@ _WORDS = (
 _OUR_NAMES = tuple(f"IBKR_{word}{suffix}" for word in _WORDS for suffix in ("", "_TESTNET", "_LIVE"))
 
 
-@click.command("import-env")
+@click.command("import-env", short_help="Copy the environment's credentials to the key store.")
 @click.option("--account", metavar="ID", help="The account's number, when neither file nor environment names it.")
 @click.option("--confirm", "typed", default="", metavar="NAME", help="The live profile's name, if you mean it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -26,7 +26,7 @@ def kill() -> None:
     """
 
 
-@kill.command("on")
+@kill.command("on", short_help="Turn the switch on: no new order leaves.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; shown wherever the switch is.")
 @_JSON
 @click.pass_obj

@@ -117,7 +117,7 @@ def status(place: Portal, as_json: bool) -> None:
     guard(work, json_errors=as_json)
 
 
-@portal.command()
+@portal.command(short_help="Upload what is staged under a consumer key.")
 @_CONSUMER
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--account", metavar="NAME", help="paper, live or an account's number; by default paper.")
@@ -181,7 +181,7 @@ def token(place: Portal, consumer_key: str, as_json: bool) -> None:
     guard(work, json_errors=as_json)
 
 
-@portal.command()
+@portal.command(short_help="Allow a third party's request token.")
 @click.argument("page", metavar="URL|REQUESTTOKEN")
 @_JSON
 @click.pass_obj

@@ -106,7 +106,7 @@ def status(selection: Selection, as_json: bool) -> None:
     run_command(work, json_errors=as_json)
 
 
-@rotate.command()
+@rotate.command(short_help="For third parties: ask for a request token.")
 @click.argument("consumer_key", metavar="CONSUMERKEY")
 @_NAME
 @_JSON
@@ -182,7 +182,7 @@ def abort(selection: Selection, as_json: bool) -> None:
     run_command(work, json_errors=as_json)
 
 
-@rotate.command()
+@rotate.command(short_help="Go back to the previous set.")
 @_NAME
 @_JSON
 @click.pass_obj
@@ -203,7 +203,7 @@ def rollback(selection: Selection, typed: str, as_json: bool) -> None:
     run_command(work, json_errors=as_json)
 
 
-@rotate.command()
+@rotate.command(short_help="Take old sets off the disk.")
 @click.option("--keep", type=click.IntRange(min=2), default=3, show_default=True, help="How many sets stay.")
 @_JSON
 @click.pass_obj
