@@ -184,7 +184,7 @@ CATALOGUE: Mapping[str, ErrorKind] = {
     # configuration and processes
     "CONFIG_INVALID": ErrorKind(False, "Correct the configuration; `ibkr-tui config check` tests it."),
     "CONFIG_NOT_FOUND": ErrorKind(
-        False, "`ibkr-tui setup` writes one, `ibkr-tui demo` needs none; --config names another file."
+        False, "Run `ibkr-tui setup`, which writes one; `ibkr-tui demo` needs none; --config names another file."
     ),
     "CONFIG_MISMATCH": ErrorKind(
         False, "A core runs with another configuration: `ibkr-tui core stop`, then try again."
