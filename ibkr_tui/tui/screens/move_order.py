@@ -79,7 +79,7 @@ class MoveScreen(ChoiceScreen):
             lines.append(
                 Content.assemble(
                     (f"{role:<8}", "$muted"),
-                    (f"{order.side.upper()} {figures.quantity(order.qty)} {name}  ", f"${order.side}"),
+                    (f"{order.side.upper():<4} {figures.quantity(order.qty)} {name}  ", f"${order.side}"),
                     f"{figures.number(move.before, places)} → ",
                     (figures.number(move.price, places), "bold"),
                     (away, "$muted"),

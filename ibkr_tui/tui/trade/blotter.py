@@ -21,6 +21,7 @@ from ibkr_tui.tui.widgets.order_board import MARKS, price_words
 from ibkr_tui.tui.widgets.spans import Row
 
 _WIDE: Final = 100
+_BY_US: Final = ("declared ", "declined ", "not sent")
 _CHILDREN: Final = {Role.STOP, Role.TARGET, Role.CHILD}
 
 
@@ -193,7 +194,8 @@ class Blotter(Board):
         if state is OrderState.FILLED and order.avg_price is not None:
             return f"filled @ {figures.number(order.avg_price, self._places(order))}"
         if state is OrderState.REJECTED and order.text:
-            return f"rejected: {clean(order.text, limit=80)}"
+            said = clean(order.text, limit=80)
+            return said if said.startswith(_BY_US) else f"rejected: {said}"
         if state in {OrderState.WORKING, OrderState.CANCELLING}:
             away = self.state.distance(order)
             waits = group is not None and order.role in _CHILDREN and group.lead.state is not OrderState.FILLED

@@ -108,7 +108,8 @@ class TicketSheet(Vertical, can_focus=True):
         return self.is_attached and leaves == (len(FIELDS), len(FIELDS) + 1, 1)
 
     def on_mount(self) -> None:
-        self._fill_first_price()
+        if not self._follows_price:  # else it was begun already
+            self._fill_first_price()
         self.call_after_refresh(self.load)
         self.learn()
 
@@ -279,6 +280,8 @@ class TicketSheet(Vertical, can_focus=True):
     def edited(self, message: Input.Changed) -> None:
         """A change makes any preview void."""
         name = message.input.id or ""
+        if name in FIELDS and message.value == self.form.value(name):
+            return  # the toolkit tells of a first value too
         if name in FIELDS:
             self._follows_price = self._follows_price and name != "limit_price"
             self.form = self.form.with_value(name, message.value)

@@ -11,7 +11,7 @@ import pytest
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.guards import Guards
 from ibkr_tui.model.live_gate import LiveGate
-from ibkr_tui.model.orders import OrderState, Side
+from ibkr_tui.model.orders import OrderState, Refusal, Side
 from ibkr_tui.tui.feed import LinkState
 from ibkr_tui.tui.screens.choice import ChoiceScreen
 from ibkr_tui.tui.screens.move_order import MoveScreen
@@ -183,12 +183,16 @@ async def test_a_preview_that_would_be_refused_can_not_be_sent(drive: Any, core:
     async with drive() as desk:
         page = await blotter(desk, core, "t1")
         desk.feed.answers["preview_order"] = lambda a: scene.preview(
-            refused_by=("RISK_LEVERAGE",), warnings=("Leverage after this order is 4.12, the cap is 4.0",)
+            refused_by=("RISK_LEVERAGE",),
+            warnings=("leverage would be 4.12 (RISK_LEVERAGE)",),
+            refusals=(Refusal("RISK_LEVERAGE", "leverage would be 4.12", "Lower the quantity to 93.", "qty"),),
         )
         await desk.press("b")
         await desk.pilot.press(*"100", "enter")
         await desk.until(lambda: "RISK_LEVERAGE" in desk.text, "the refusal")
         assert page.ticket.stage is Stage.EDITING
+        assert "✗ Leverage would be 4.12" in desk.line("│ Qty")
+        assert "Lower the quantity to 93." in desk.text
         await desk.press("ctrl+s", calm=1)
         assert desk.feed.called("place_order") == []
 

@@ -72,3 +72,21 @@ async def test_off_the_ladder_the_ticket_has_the_markets_price(drive: Any, core:
         await desk.press("c", "shift+up", "b")
         await desk.until(lambda: isinstance(desk.app.screen, TicketScreen), "the ticket")
         assert desk.app.screen.panel.form.leg.limit_price == "189.42"
+
+
+async def test_space_finds_the_own_order_and_the_cursor_goes_with_it(drive: Any, core: Any, scene: Any) -> None:
+    async with drive(size=(120, 40)) as desk:
+        market = await on_ladder(desk, core, "189.40")
+        rows = bracket_rows(scene)
+        desk.feed.rows("orders", {"b3": rows["b3"]}, *(key for key in desk.feed.orders.rows if key != "b3"))
+        await desk.frame()
+        await desk.press("space")
+        await desk.frame()
+        assert market.ladder.price == D("185.00")
+        assert market.selected_order.key == "b3"
+        desk.feed.rows("orders", {"b3": msgspec.structs.replace(rows["b3"], stop_price=D("186.10"))})
+        await desk.frame()
+        assert market.ladder.price == D("186.10")
+        await desk.press("down")
+        await desk.frame()
+        assert market.ladder.price == D("186.09")

@@ -366,3 +366,34 @@ async def test_a_line_may_name_two_instruments(drive: Any, core: Any, scene: Any
         await send(desk, ticket)
         arguments = await sent(desk, "place_oto_order")
         assert (arguments["trigger"]["conid"], arguments["child"]["conid"]) == (272093, 265598)
+
+
+async def test_a_limit_that_nobody_wrote_follows_the_market(drive: Any, core: Any, scene: Any) -> None:
+    async with drive() as desk:
+        ticket = await trade(desk, core)
+        await desk.press("escape")
+        desk.feed.rows("quotes", {"265598": scene.quote("AAPL", bid=D("190.10"), ask=D("190.12"))})
+        await desk.frame()
+        await desk.frame()
+        assert ticket.form.leg.limit_price == "190.10"
+        await desk.press("b", "1")
+        desk.feed.rows("quotes", {"265598": scene.quote("AAPL", bid=D("191.10"), ask=D("191.12"))})
+        await desk.frame()
+        await desk.frame()
+        assert ticket.form.leg.limit_price == "190.10", "it stands still once something is typed"
+
+
+async def test_a_lost_order_that_is_seen_ends_its_ticket(drive: Any, core: Any, scene: Any) -> None:
+    async with drive() as desk:
+        ticket = await trade(desk, core)
+        lost = scene.order("n1", state=OrderState.UNKNOWN, order_id="")
+        desk.feed.rows("orders", {"n1": lost})
+        desk.feed.answers["place_order"] = BrokerError("IBKR_ORDER_UNKNOWN", "no answer", details={"coid": "n1"})
+        await write(desk, "qty", "100")
+        await send(desk, ticket)
+        await desk.until(lambda: ticket.stage is Stage.UNKNOWN, "the unknown state")
+        await desk.until(lambda: desk.app.trade.blotter.selected == "n1", "the order under the cursor")
+        desk.feed.rows("orders", {"n1": scene.order("n1")})
+        await desk.frame()
+        await desk.until(lambda: ticket.stage is Stage.EDITING, "an empty ticket")
+        assert ticket.form.leg.qty == ""
