@@ -91,7 +91,7 @@ class Proposals:
                 words = f"The {field} of an order stays what it is: cancel this one and place another."
                 refuse([TicketProblem(field, words)])
         instrument = await self._broker.contracts.instrument(order.conid)
-        changes = {} if instrument.sec_type not in FUTURES else {"manual_indicator": caller.interactive}
+        changes = {} if instrument.sec_type not in FUTURES else self._of_future(order, caller)
         changes |= arguments.changes()
         ticket = amender.ticket(order, changes, instrument)
         await self._first.quoted(instrument, needed=False)
@@ -140,6 +140,15 @@ class Proposals:
         if ticket.order_type is OrderType.TRAIL_LIMIT and ticket.stop_price is None:
             changes["stop_price"] = self._begins(ticket, instrument)
         return msgspec.structs.replace(ticket, **changes)
+
+    def _of_future(self, order: Order, caller: Caller) -> dict[str, object]:
+        """Who changes it; one that was placed elsewhere has no operator of its own."""
+        orders = self._broker.orders
+        known = orders.book.ticket(order.key)
+        return {
+            "manual_indicator": caller.interactive,
+            "ext_operator": (known.ext_operator if known else "") or orders.operator,
+        }
 
     def _begins(self, ticket: OrderTicket, instrument: Instrument) -> Decimal:
         """The stop that a trailing stop-limit order begins with: its distance from the market."""

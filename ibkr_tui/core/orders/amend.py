@@ -218,8 +218,12 @@ class Amender:
         self._check(order, outcome, caller)
 
     def _parent(self, order: Order) -> str:
+        """What its parent is called: by our cOID, or by the broker's id where it was placed elsewhere."""
         parent = self._book.parent(order.key)
-        return parent.coid if parent else ""
+        if parent is not None:
+            return parent.coid
+        above = self._book.find(order.parent_id) if order.parent_id else None
+        return above.order_id if above is not None else ""
 
     def _topic(self, order: Order, check: Callable[[], None]) -> Topic:
         note = self._recorder.note

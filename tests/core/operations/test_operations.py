@@ -16,6 +16,8 @@ import pytest_asyncio
 from ibkr_tui.core.broker import Broker
 from ibkr_tui.core.config import load
 from ibkr_tui.core.dispatch import Caller, Tier
+from ibkr_tui.core.operations.order_arguments import AmendOrder
+from ibkr_tui.core.operations.proposals import Proposals
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.core.web.wire import Accounts
 from ibkr_tui.model.clock import SystemClock
@@ -247,6 +249,21 @@ async def test_alerts_are_set_listed_and_forgotten(desk: Desk) -> None:
     for found in (alert, below):
         assert (await desk.call("remove_alert", id=found.id)).id == found.id
     assert (await desk.refused("remove_alert", id=alert.id)).code == "ALERT_NOT_FOUND"
+
+
+async def test_a_futures_order_placed_elsewhere_is_changed_by_somebody_who_is_named(desk: Desk) -> None:
+    month = (await desk.refused("get_contract", symbol="ES", sec_type="FUT")).details["candidates"][0]
+    book = desk.broker.orders.book
+    row = {
+        "acct": desk.simulator.account, "orderId": 991, "conid": month["conid"], "side": "BUY", "totalSize": 1.0,
+        "status": "Submitted", "ticker": "ES", "secType": "FUT", "orderType": "Limit", "price": "4000",
+        "timeInForce": "GTC",
+    }  # fmt: skip
+    book.sight(row)
+    proposal, _ = await Proposals(desk.broker).amendment(AmendOrder(order_id=991, limit_price="4001"), Caller())
+    ticket = proposal.legs[0].ticket
+    assert (ticket.manual_indicator, ticket.ext_operator) == (False, desk.broker.orders.operator)
+    book.sight(row | {"status": "Cancelled"})
 
 
 async def test_rates_and_the_account_that_is_meant(desk: Desk) -> None:

@@ -162,6 +162,11 @@ async def test_an_order_placed_elsewhere_is_changed_as_its_rows_tell_it(order_de
     assert amended.limit_price == D(187)
     body = order_desk.script.asked[0][1]
     assert (body["conidex"], body["tif"], body["outsideRTH"]) == ("265598@NASDAQ", "GTC", True)
+    exit = row(orderId=79, side="SELL", price="195", parentId=77, ocaGroupId="77", timeInForce="GTC")
+    order_desk.book.sight(exit)
+    order_desk.script.will([{"order_id": "79", "order_status": "PreSubmitted"}])
+    await amend(order_desk, "79", limit_price=D(196))
+    assert order_desk.script.asked[1][1]["parentId"] == "77", "it goes on waiting for its entry"
     order_desk.book.sight(row(orderId=80, orderType="TRAIL", price="", auxPrice="180"))
     assert (await refused(order_desk, "80", qty=D(5))).code == "BAD_TICKET"
 
