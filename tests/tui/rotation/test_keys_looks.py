@@ -72,7 +72,16 @@ def test_the_token_form_with_a_refusal(look: Any, size: tuple[int, int]) -> None
         details={"field": "access_token_secret"},
     )
     assert look(
-        size, TO_UPLOAD, "enter", "enter", *"sometoken", "enter", *"c2VjcmV0", "enter", refusals=[wrong], until="TOKEN_INVALID"
+        size,
+        TO_UPLOAD,
+        "enter",
+        "enter",
+        *"sometoken",
+        "enter",
+        *"c2VjcmV0",
+        "enter",
+        refusals=[wrong],
+        until="TOKEN_INVALID",
     )
 
 
