@@ -63,7 +63,7 @@ async def _record(selection: Selection, file: Path, every: float, seconds: float
         face="record",
         face_id=uuid.uuid4().hex,
     )
-    with _opened(file) as out:
+    with new_file(file) as out:
         writing = _Writing(out, file)
         writing.put(Beginning(FORMAT, writing.clock.now(), chosen.name, chosen.kind, version()))
         tell(f"Recording into {file}; Ctrl-C ends it.")
@@ -77,7 +77,7 @@ async def _record(selection: Selection, file: Path, every: float, seconds: float
     raise BrokerError("CORE_UNREACHABLE", f"the core has gone; what was recorded is in {file}")
 
 
-def _opened(file: Path) -> BinaryIO:
+def new_file(file: Path) -> BinaryIO:
     """A new file, its owner's alone. Raises BrokerError EXPORT_FAILED."""
     try:
         return os.fdopen(os.open(file, _FLAGS, 0o600), "wb")
