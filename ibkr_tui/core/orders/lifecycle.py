@@ -150,7 +150,10 @@ class OrderBook(Following):
         if followed is not None and followed.order.state is OrderState.CANCELLING:
             followed.cancel_asked = None
             unseen = followed.unknown_since and not followed.sighted
-            self._change(followed, state=OrderState.UNKNOWN if unseen else OrderState.WORKING, text=text)
+            state = OrderState.UNKNOWN if unseen else OrderState.WORKING
+            if state_of(followed.order.broker_status) is OrderState.CANCELLING:
+                state = OrderState.CANCELLING  # an earlier request was taken
+            self._change(followed, state=state, text=text)
 
     def mark_cancel_on_sight(self, key: str, wanted: bool) -> Order:
         """Whether an order of unknown fate is cancelled when it is seen."""

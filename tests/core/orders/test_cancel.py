@@ -83,6 +83,15 @@ async def test_a_cancel_that_did_not_leave_changes_nothing(order_desk: Any, work
     assert order_desk.book.find("77").state is OrderState.WORKING
 
 
+async def test_a_cancel_that_did_not_leave_takes_no_earlier_one_back(order_desk: Any, working: Any) -> None:
+    order_desk.script.will(TAKEN)
+    await cancel(order_desk, "77")
+    order_desk.book.sight({"acct": "DU1234567", "orderId": 77, "status": "PendingCancel"})
+    order_desk.script.fails(NotSent("no connection to IBKR"))
+    await refusal(order_desk, "77")
+    assert order_desk.book.find("77").state is OrderState.CANCELLING
+
+
 @pytest.mark.parametrize("answer", [NotSent("no connection to IBKR"), {"error": "OrderID 77 doesn't exist"}])
 async def test_an_order_of_unknown_fate_stays_unknown_when_its_cancel_is_refused(
     order_desk: Any, working: Any, answer: Any
