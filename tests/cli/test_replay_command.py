@@ -40,7 +40,7 @@ def test_what_a_core_knows_is_recorded_and_replayed(served: Any, terminal: Any, 
         else:
             logs.add(taken.log)
     assert {"265598"} <= rows["quotes"] & rows["positions"]
-    assert rows["orders"] and rows["account"] and rows["health"] and "audit" in logs
+    assert rows["account"] and rows["health"] and rows["guards"] and "audit" in logs
     assert json.loads(served.exchange.credentials.read_text())["account_id"].encode() not in path.read_bytes()
     environ = {key: value for key, value in os.environ.items() if not key.startswith("IBKR_")}
     shown = terminal("replay", str(path), environ=environ | {"IBKR_TUI_STATE": str(tmp_path / "elsewhere")})
