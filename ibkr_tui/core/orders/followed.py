@@ -111,6 +111,13 @@ def followed_intent(intent: Intent, now: datetime) -> Followed:
     return followed
 
 
+def proves_life(fill: Fill, past: Intent) -> bool:
+    """Whether it proves that an order lived which was held for over; a part of one that was rejected after it may be
+    known long since."""
+    same = (fill.conid, fill.side) == (past.conid, past.side)
+    return same and (past.state is IntentState.NOT_SENT or fill.qty >= past.qty)
+
+
 def foreign_order(row: OrderRow, side: Side, qty: Decimal, *, account: str, state: OrderState, now: datetime) -> Order:
     """An order that was not placed here, as its row tells it."""
     return Order(

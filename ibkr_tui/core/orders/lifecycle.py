@@ -22,6 +22,7 @@ from ibkr_tui.core.orders.followed import (
     Followed,
     followed_intent,
     foreign_order,
+    proves_life,
     ticket_of,
 )
 from ibkr_tui.core.orders.following import Following, OnChange
@@ -205,6 +206,8 @@ class OrderBook(Following):
         """
         if self._is_elsewhere(fill.account, fill.coid):
             return None
+        if (past := self._past.get(fill.coid)) is not None and proves_life(fill, past):
+            self._revive(past)
         followed = self._followed.get(self._keys.get(fill.order_id, "")) or self._followed.get(fill.coid)
         if followed is None or (followed.order.conid, followed.order.side) != (fill.conid, fill.side):
             return fill

@@ -355,6 +355,16 @@ def test_what_an_earlier_run_left_is_unknown_until_seen(desk: Desk) -> None:
     assert desk.state() is OrderState.CANCELLED
 
 
+@pytest.mark.parametrize("state", [IntentState.NOT_SENT, IntentState.REJECTED])
+def test_a_fill_of_what_an_earlier_run_held_for_over_raises_an_alarm(desk: Desk, state: IntentState) -> None:
+    """The order itself is in no list any more when the core was away for a day; the trades tell of a week."""
+    desk.book.recall([remembered(state=state)])
+    assert desk.book.fill(execution(1, 100, side=Side.SELL)) is not None
+    assert desk.book.find("tA") is None
+    desk.book.fill(execution(2, 100))
+    assert (desk.state("77"), len(desk.alarms), "but IBKR has it: " in desk.alarms[0]) == (OrderState.FILLED, 1, True)
+
+
 def test_an_order_that_was_acknowledged_blocks_nothing_after_a_restart(desk: Desk) -> None:
     desk.book.remember(remembered(state=IntentState.WORKING, order_id="77"))
     assert desk.state("77") is OrderState.UNKNOWN
