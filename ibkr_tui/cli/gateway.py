@@ -98,7 +98,8 @@ def maintain(selection: Selection, url: str | None, dry_run: bool, as_json: bool
         async with _caretaker(selection, url) as keeper:
             if dry_run:
                 action = await keeper.decide()
-                upkeep = Upkeep(action, (), action, "nothing was done")
+                why = "; `ibkr-tui gateway verify` says what is wrong" if action is Action.ERROR else ""
+                upkeep = Upkeep(action, (), action, f"nothing was done{why}")
             else:
                 upkeep = await keeper.maintain()
         if as_json:

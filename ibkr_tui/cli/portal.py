@@ -128,7 +128,7 @@ def status(place: Portal, as_json: bool) -> None:
 def register(
     place: Portal, *, consumer_key: str, directory: Path | None, account: str | None, delay: float, as_json: bool
 ) -> None:
-    """Upload what `rotate start` staged in DIR under a consumer key of nine letters; without DIR: the demo's stage.
+    """Upload DIR, the staged/upload of `rotate start`, under a consumer key of nine letters; without DIR: the demo's.
 
     A key of 25 hex digits is a third party's."""
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from ibkr_tui.cli.output import Exit, emit_error, exit_status, tell_error
-from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.errors import CATALOGUE, BrokerError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -75,6 +75,11 @@ def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 
 def _say(error: BrokerError, *, json_errors: bool) -> Exit:
+    context = click.get_current_context(silent=True)
+    if error.code == "BAD_ARGUMENT" and context is not None and context.info_name != "call":
+        error.user_action = error.user_action.replace(
+            CATALOGUE["BAD_ARGUMENT"].user_action, f"See `{context.command_path} --help`."
+        )
     if json_errors:
         emit_error(error)
     else:

@@ -231,3 +231,5 @@ def test_beside_a_running_core(served: Any) -> None:
     assert "ibkr-tui core stop" in ended.stderr
     ended = served.run("audit", "verify", "--anchors", str(served.state / "nowhere"))
     assert (ended.returncode, "Name a copy of audit.anchors" in ended.stderr) == (1, True)
+    ended = served.run("audit", "export", "--since", "yesterday")
+    assert (ended.returncode, "See `ibkr-tui audit export --help`." in ended.stderr) == (2, True), ended.stderr

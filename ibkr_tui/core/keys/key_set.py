@@ -87,7 +87,7 @@ def load_key_set(profile: Profile) -> KeySet:
         return _from_file(profile.credentials_file, profile.login_account)
     if profile.key_store is not None:
         return _from_store(profile.key_store)
-    raise BrokerError("IBKR_KEY_NOT_FOUND", f"profile {profile.name} names no credentials_file and no key_store")
+    raise _keyless(profile)
 
 
 def _from_environment(found: EnvironmentCredentials) -> KeySet:
@@ -126,7 +126,7 @@ def key_files(profile: Profile) -> dict[str, Path]:
             "encryption key": _beside(path, found.encryption_key_path),
         }
     if profile.key_store is None:
-        raise BrokerError("IBKR_KEY_NOT_FOUND", f"profile {profile.name} names no credentials_file and no key_store")
+        raise _keyless(profile)
     current = _current(profile.key_store)
     return {
         "credentials file": current / "credentials.toml",
@@ -152,6 +152,14 @@ def _from_file(path: Path, account_id: str) -> KeySet:
         _beside(path, found.signature_key_path),
         _beside(path, found.encryption_key_path),
         (prime, found.dh_generator),
+    )
+
+
+def _keyless(profile: Profile) -> BrokerError:
+    return BrokerError(
+        "IBKR_KEY_NOT_FOUND",
+        f"profile {profile.name} names no credentials_file and no key_store",
+        user_action="Name one in the profile, or set the credentials in the environment (IBKR_CONSUMER_KEY …).",
     )
 
 
