@@ -148,13 +148,16 @@ class Pacing:
 
         Raises BrokerError IBKR_RATE_LIMITED at once when the turn cannot come within `deadline` seconds.
         """
-        if urgent and method == "DELETE":
+        is_cancel = urgent and method == "DELETE"
+        if is_cancel:
             await self._cancels_turn(deadline)
         else:
             self._check_block()
         gate = self._gates.get(path) if not urgent else None
         if gate is None:
             await self._leave(urgent, calm)
+            if not is_cancel:
+                self._check_block()  # a 429 may have come while it waited for its place
             yield
             return
         if (wait := gate.expected_wait()) >= deadline:
@@ -169,7 +172,12 @@ class Pacing:
             yield
 
     def refused(self, retry_after: str | None) -> None:
-        """The broker answered 429. `retry_after` is its header: seconds or a date."""
+        """The broker answered 429. `retry_after` is its header: seconds or a date.
+
+        Without one the penalty runs from its first: a cancel that is refused in it makes it no longer.
+        """
+        if retry_after is None and self.blocked_for:
+            return
         self._blocked_until = max(self._blocked_until, self._clock.monotonic() + self._penalty(retry_after))
         self._ends = self._clock.now() + timedelta(seconds=self.blocked_for)
 

@@ -195,6 +195,23 @@ async def test_a_waiting_read_is_stopped_by_a_429(requests: Requests, fake_clock
     assert isinstance(waiting.exception(), BrokerError)
 
 
+async def test_an_order_that_waits_for_its_place_is_stopped_by_a_429(requests: Requests, fake_clock: Any) -> None:
+    waiting = [requests.start(f"/orders/{number}", "POST", urgent=True) for number in range(11)][-1]
+    await fake_clock.settle()
+    requests.pacing.refused("60")
+    await fake_clock.advance(2)
+    assert isinstance(waiting.exception(), BrokerError) and len(requests.times()) == 10
+
+
+async def test_cancels_that_are_refused_in_a_penalty_make_it_no_longer(fake_clock: Any) -> None:
+    """Else a cancel that is kept up would keep everything else from leaving for good."""
+    pacing = Pacing(fake_clock)
+    pacing.refused(None)
+    await fake_clock.advance(600)
+    pacing.refused(None)
+    assert pacing.blocked_for == pytest.approx(PENALTY - 600)
+
+
 async def test_a_shorter_penalty_does_not_end_a_longer_one(fake_clock: Any) -> None:
     pacing = Pacing(fake_clock)
     pacing.refused("100")
