@@ -51,7 +51,8 @@ def encoded(text: str) -> str:
 
 def _among(own: str, query: Iterable[tuple[str, str]]) -> str:
     """OAuth's parameters, which are encoded and in order, with those of `query` before and after them."""
-    before, after = [], []
+    before: list[str] = []
+    after: list[str] = []
     for name, value in sorted(query):
         (before if name < _FIRST_NAME else after).append(f"{name}={value}")
     parts = [encoded("&".join(before)), own, encoded("&".join(after))]
