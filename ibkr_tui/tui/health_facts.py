@@ -102,7 +102,9 @@ def verdict(state: DeskState) -> Verdict:
         many = "One order is" if unknown == 1 else f"{unknown} orders are"
         tone, words, meaning = Tone.BAD, "Unknown order", f"{many} UNKNOWN: IBKR may or may not have it; see the desk"
     if tone is Tone.GOOD and not told and (killed := _killed(state)):
-        tone, words, meaning = Tone.BAD, "Kill switch", killed
+        guards = state.guards
+        since_killed = _since(guards.kill_since if guards is not None else None, state.now())
+        return Verdict(Tone.BAD, "Kill switch", _sentence(killed), since_killed)
     if tone is Tone.GOOD and told:
         tone, words = (Tone.BAD, "Trouble") if health.code else (Tone.WATCH, "Nearly")
     sentence = _sentence(told) if told else _sentence(meaning)

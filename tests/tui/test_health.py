@@ -123,9 +123,9 @@ async def test_the_kill_switch_is_not_well(drive: Any, scene: Any) -> None:
         desk.feed.rows("health", {"paper": scene.whole_health()})
         desk.feed.rows("orders", {}, "t2")
         await desk.press("8")
-        desk.feed.rows("guards", {"paper": Guards("paper", True, "the command line", "looking")})
+        desk.feed.rows("guards", {"paper": Guards("paper", True, "the command line", "looking", NOW)})
         await desk.frame()
-        assert "✗ Kill switch" in desk.text
+        assert f"✗ Kill switch  since {NOW.astimezone(desk.app.state.now().tzinfo):%H:%M:%S}" in desk.text
         assert "No new order leaves; cancels do. Turned on by the command line: looking" in " ".join(desk.text.split())
         assert "held back" in desk.line("Orders")
         desk.feed.rows("guards", {"paper": Guards("paper", False)})
