@@ -237,6 +237,7 @@ def test_a_third_party_s_consumer(place: Place, tmp_path: Path, monkeypatch: Any
 def test_ctrl_c_leaves_with_its_status(place: Place, terminal: Callable[..., Any]) -> None:
     seat = terminal("--config", str(place.config), "setup", "--lines", "--account", "DU1234567", environ=place.environ)
     seat.until(b"Consumer key (nine letters)")
+    seat.until_it_reads()
     seat.process.send_signal(signal.SIGINT)
     assert seat.wait() == 130
     assert b"Nothing is lost" in seat.seen and b"Traceback" not in seat.seen
