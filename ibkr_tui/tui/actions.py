@@ -187,7 +187,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "What the focused pane shows, and every key.",
         Scope.EVERYWHERE,
         "help",
-        rank=5,
+        rank=1,
     ),
     Action(
         "help.commands",

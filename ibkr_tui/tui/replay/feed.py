@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -84,9 +85,9 @@ class ReplayFeed(Feed):
     def begin(self) -> None:
         """What stands before the first row, besides nothing."""
 
+    @abstractmethod
     def take_rows(self, rows: Sequence[Any]) -> None:
         """These rows are due."""
-        raise NotImplementedError
 
     def answer(self, operation: str, asked: Mapping[str, Any]) -> Any:
         """What the recording says to a call. Raises BrokerError REPLAY_ONLY."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -53,17 +54,17 @@ class Wizard(Screen[None]):
         """Whether there is somebody to ask."""
         return True
 
+    @abstractmethod
     def monotonic(self) -> float:
         """Seconds of the injected clock."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_steps(self) -> None:
         """Show where it stands now, and the keys that do something."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say(self, words: str, severity: Severity = Severity.INFO) -> None:
         """A sentence about what was done."""
-        raise NotImplementedError
 
     # reading
 
