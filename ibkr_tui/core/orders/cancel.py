@@ -61,14 +61,11 @@ class Canceller:
     async def cancel(self, name: str, caller: Caller, *, again: bool = False) -> Order:
         """Ask to cancel the order of that cOID or broker's id; it is `cancelling` until the broker says more.
 
-        `again`: it was asked for before; a question that is open is not declined for it, and nothing is told before
-        this request is taken or lost.
+        `again`: it was asked for before, and nothing is told before this request is taken or lost.
         One that is being sent is cancelled on sight.
 
         Raises BrokerError ORDER_NOT_FOUND, ORDER_DONE, IBKR_REQUEST_REFUSED, or why the request did not leave.
         """
-        if again:
-            await self._desk.answered()
         order = self._book.find(name.strip()) if name.strip() else None
         if order is None:
             raise BrokerError("ORDER_NOT_FOUND", f"there is no order “{clean(name, limit=40)}”")
@@ -81,8 +78,8 @@ class Canceller:
         if order.state is OrderState.SENDING and not order.order_id:
             return self.on_sight(order, caller)  # it does not leave any more, or is cancelled when it is seen
         order_id = self._number(order)
+        self._desk.interrupt("a cancel was more urgent")
         if not again:
-            self._desk.interrupt("a cancel was more urgent")
             self._requested(order, caller)
         who = self._asker(caller) if self._book.is_future(order.key) else {}
         await self._ask(summary(order), order.key, order_id, who)

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PAUSES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 """Seconds between two requests for one order; the last one again and again."""
+ANSWERED_WITHIN: Final = 60
+"""Seconds in which a person may answer a question before a repeated request takes it away."""
 
 
 class CancelOnce(Protocol):
@@ -105,10 +107,19 @@ class Pursuit:
             held_back = False
             if not is_taken(order):
                 async with self._asking:
+                    if ask.again:
+                        await self._answered()
                     held_back = await self._ask(order, ask)
             await self._clock.sleep(PAUSES[0] if held_back else pause)
         del self._wanted[key], self._tasks[key]
         self._end(key, caller)
+
+    async def _answered(self) -> None:
+        """Until no order waits for an answer: a cancel ends the broker's question, and the first one did already."""
+        for _ in range(ANSWERED_WITHIN):
+            if not any(order.state is OrderState.QUESTION for order in self._book):
+                return
+            await self._clock.sleep(1.0)
 
     def _end(self, key: str, caller: Caller) -> None:
         """A row placed elsewhere that turned out to be an order of ours goes on as that one; one that IBKR calls

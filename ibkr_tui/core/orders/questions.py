@@ -104,12 +104,6 @@ class QuestionDesk:
             if question.asked_face:
                 self._close(question.id, why)
 
-    async def answered(self) -> None:
-        """Until each question that an order waits for now has its answer: 45 seconds at most."""
-        open_now = [self._waiting[question.id] for question in self._table.rows().values() if question.asked_face]
-        if open_now:
-            await asyncio.wait(open_now)
-
     def _may_confirm(self, asked: Asked) -> bool:
         every = len(asked.message_ids) >= len(asked.messages) > 0
         return (

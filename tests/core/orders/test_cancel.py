@@ -164,18 +164,6 @@ async def test_another_cancel_ends_a_question(order_desk: Any, working: Any) -> 
     assert [name for name, _ in order_desk.script.asked] == ["place", "place", "cancel 77", "reply q1"]
 
 
-async def test_a_repeated_cancel_waits_for_the_answer_to_a_question(order_desk: Any, working: Any) -> None:
-    placing = await asked(order_desk)
-    repeated = asyncio.create_task(order_desk.canceller.cancel("77", order_desk.person, again=True))
-    await asyncio.sleep(0)
-    order_desk.script.will([{"order_id": "78", "order_status": "Submitted"}])
-    order_desk.script.will(TAKEN)
-    (question,) = order_desk.questions.rows().values()
-    order_desk.desk.answer(question.id, True, order_desk.person)
-    assert (await placing).order_id == "78" and (await repeated).state is OrderState.CANCELLING
-    assert [name for name, _ in order_desk.script.asked] == ["place", "place", "reply q1", "cancel 77"]
-
-
 async def test_an_order_that_is_being_sent_does_not_leave_once_it_is_cancelled(order_desk: Any) -> None:
     leaving = asyncio.get_running_loop().create_future()
 

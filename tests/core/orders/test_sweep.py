@@ -159,6 +159,29 @@ async def test_a_cancel_goes_on_when_its_order_turns_out_to_be_ours(desk: Any, i
     end(desk, 77)
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_a_kept_up_cancel_takes_no_question_away(desk: Any, is_answered: bool) -> None:
+    """The first request of a cancel does; its repetitions give a person the time to answer."""
+    await working(desk, 71)
+    desk.script.will([{"id": "q1", "message": ["sure?"], "messageIds": ["o163"]}])
+    placing = asyncio.create_task(desk.buy("187.00", desk.person))
+    while not len(desk.questions):
+        await asyncio.sleep(0)
+    desk.pursuit.begin(desk.book.find("71").key, desk.person, asked=True)
+    await desk.clock.advance(30)
+    assert cancels(desk) == [] and len(desk.questions) == 1
+    desk.script.will(
+        [{"order_id": "78", "order_status": "Submitted"}] if is_answered else {"error": "Order not confirmed"}
+    )
+    desk.script.will(TAKEN)
+    if is_answered:
+        desk.desk.answer("q1", True, desk.person)
+    await desk.clock.advance(5 if is_answered else 17)
+    assert cancels(desk) == ["cancel 71"]
+    assert placing.done() and (placing.exception() is None) is is_answered
+    end(desk, 71)
+
+
 async def test_an_inactive_order_that_comes_back_is_cancelled_yet(desk: Any) -> None:
     await working(desk, 71)
     desk.script.fails(AnswerLost("no answer"))
