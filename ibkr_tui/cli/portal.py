@@ -13,6 +13,7 @@ import msgspec
 from ibkr_tui.cli.output import Exit, emit, emit_result, show, table, tell
 from ibkr_tui.cli.running import guard
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 DEADLINE_S: Final = 10.0
 THIRD_PARTY: Final = 25
@@ -47,7 +48,7 @@ class Portal:
         place = self.directory if self.directory is not None else _demo()
         try:
             ready = msgspec.json.decode((place / "ready.json").read_bytes(), type=Ready)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE):
             raise BrokerError("PORTAL_UNREACHABLE", f"{place} is no directory of `ibkr-tui sim --out`") from None
         return ready.control_url, place.absolute()
 
@@ -60,7 +61,7 @@ class Portal:
             with httpx.Client(timeout=DEADLINE_S, trust_env=False) as client:
                 answer = client.get(url) if body is None else client.post(url, json=body)
             said = msgspec.json.decode(answer.content, type=dict[str, Any])
-        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, UnicodeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, *UNREADABLE) as error:
             why = str(error) if isinstance(error, httpx.HTTPError) else "that is no control URL of a simulator"
             raise BrokerError("PORTAL_UNREACHABLE", f"no simulator answers: {why or type(error).__name__}") from None
         if answer.status_code != 200:

@@ -15,6 +15,7 @@ import msgspec
 from ibkr_tui.cli.selection import Selection
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.rotation import RotationDone, RotationStatus
+from ibkr_tui.model.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from ibkr_tui.core.keys.rotation import Rotation
@@ -135,7 +136,7 @@ def entered(source: str | None, input_fd: int | None, *, verifier: bool = False)
         else:
             text = sys.stdin.buffer.read(65536) if source == "-" else Path(str(source)).read_bytes()[:65536]
         document = msgspec.json.decode(text, type=TokenDocument)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not the JSON that `rotate confirm --help` names"
         raise BrokerError("BAD_ARGUMENT", f"the input cannot be read: {why}") from None
     if not document.is_whole:

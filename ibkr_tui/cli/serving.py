@@ -28,6 +28,7 @@ from ibkr_tui.core.watchdog import LoopWatchdog
 from ibkr_tui.model.clock import SystemClock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
+from ibkr_tui.model.unreadable import UNREADABLE
 
 LOGGER = logging.getLogger(__name__)
 
@@ -272,7 +273,7 @@ def _secrets(profile: Profile) -> list[str]:
         found.append(key.reveal())
     try:
         found += [value for key, value in _credentials(profile).items() if key in _SECRET_KEYS]
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         return found  # the login says what is wrong with the file
     return found
 

@@ -22,6 +22,7 @@ from ibkr_tui.core.settings import Limits, Profile
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.live_gate import LiveCheck
+from ibkr_tui.model.unreadable import UNREADABLE
 
 FILE_NAME: Final = "live_checklist.json"
 KEY_NAME: Final = "live_checklist.key"
@@ -113,7 +114,7 @@ class Acknowledgements:
         try:
             document = msgspec.json.decode(content, type=_Sealed)
             items = {LiveCheck(name): found for name, found in document.items.items() if found.at.tzinfo is not None}
-        except (msgspec.MsgspecError, ValueError):
+        except (ValueError, *UNREADABLE):
             raise BrokerError("STATE_UNUSABLE", f"{self._path} cannot be read as a checklist") from None
         if not hmac.compare_digest(document.seal, self._seal(self._key(create=False), items)):
             raise BrokerError("STATE_UNUSABLE", f"{self._path} was changed by something else than this program")

@@ -17,6 +17,7 @@ import msgspec
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.text import clean
+from ibkr_tui.model.unreadable import UNREADABLE
 
 KILL_NAME: Final = "KILL"
 _MOST_BYTES: Final = 4096
@@ -56,7 +57,7 @@ class KillSwitch:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
                 found = msgspec.json.decode(file.read(_MOST_BYTES), type=Trip)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE):
             return Trip(since=self._changed())
         since = found.since.astimezone(UTC) if found.since is not None and found.since.tzinfo else self._changed()
         return Trip(clean(found.by, limit=40), clean(found.reason, limit=200), since)

@@ -22,6 +22,7 @@ import platformdirs
 from ibkr_tui.core.logs import LOG_NAME
 from ibkr_tui.model.clock import Clock, SystemClock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 LONGEST_SOCKET_PATH: Final = 100
 CRASHES_ALLOWED: Final = 5
@@ -61,7 +62,7 @@ class StateDirectory:
         """
         try:
             return msgspec.json.decode(self._facts_path.read_bytes(), type=CoreFacts)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE):
             return None
 
     @contextlib.contextmanager
@@ -152,7 +153,7 @@ class StateDirectory:
         now = self._clock.now().timestamp()
         try:
             known = msgspec.json.decode(self._crashes_path.read_bytes(), type=list[float])
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE):
             known = []
         recent = [at for at in known if 0 <= now - at < CRASH_WINDOW_S]
         if len(recent) >= CRASHES_ALLOWED:

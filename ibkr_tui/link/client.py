@@ -34,6 +34,7 @@ from ibkr_tui.model.boards import LOGS, TABLES
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.log import LogPage
 from ibkr_tui.model.table import TableDelta
+from ibkr_tui.model.unreadable import UNREADABLE
 
 T = TypeVar("T")
 
@@ -137,7 +138,7 @@ class LinkClient:
                     self._settle(frame)
                 elif isinstance(frame, Farewell):
                     reason = f"the core has left: {frame.reason}"
-        except (msgspec.MsgspecError, BrokerError) as error:
+        except (BrokerError, *UNREADABLE) as error:
             reason = f"the core said something unreadable: {error}"
         finally:
             self._give_up(reason)
@@ -232,7 +233,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 def _decode(body: bytes) -> FromCore:
     try:
         frame: FromCore = core_decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise BrokerError("LINK_PROTOCOL", f"the core said something unreadable: {error}") from None
     return frame
 
@@ -250,7 +251,7 @@ async def _rows(kind: type[Any] | None, raws: Iterable[msgspec.Raw]) -> list[Any
             rows.append(decode(raw))
             if len(rows) % _ROWS_A_TURN == 0:
                 await asyncio.sleep(0)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise BrokerError("LINK_PROTOCOL", f"a row of the core is of another shape: {error}") from None
     return rows
 

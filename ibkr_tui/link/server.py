@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from ibkr_tui.core.dispatch import Caller, Dispatcher, Tier
 from ibkr_tui.core.state import CoreFacts
 from ibkr_tui.link.feeds import Feed
@@ -35,6 +33,7 @@ from ibkr_tui.model.errors import BrokerError, Problem
 from ibkr_tui.model.log import Log
 from ibkr_tui.model.plain_values import plain_value
 from ibkr_tui.model.table import Table
+from ibkr_tui.model.unreadable import UNREADABLE
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -293,7 +292,7 @@ class _Connection:
             return None
         try:
             frame: FromFace = face_decoder.decode(body)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise BrokerError("LINK_PROTOCOL", f"a frame could not be read: {error}") from None
         return frame
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from ibkr_tui.model.unreadable import UNREADABLE
 from ibkr_tui.tui.book.arrangement import View
 from ibkr_tui.tui.market.columns import DEFAULT
 from ibkr_tui.tui.own_files import write_private
@@ -71,7 +72,7 @@ class Remembered:
             return Memory()
         try:
             memory = msgspec.json.decode(raw, type=Memory)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             aside = self._path.with_suffix(".broken")
             with contextlib.suppress(OSError):
                 self._path.replace(aside)

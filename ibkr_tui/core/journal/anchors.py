@@ -14,6 +14,8 @@ from typing import Final
 
 import msgspec
 
+from ibkr_tui.model.unreadable import UNREADABLE
+
 ANCHORS_NAME: Final = "audit.anchors"
 EVERY_ROWS: Final = 100
 EVERY_SECONDS: Final = 60.0
@@ -63,7 +65,7 @@ def read_anchors(path: Path) -> AnchorFile:
             continue
         try:
             found.append(msgspec.json.decode(line, type=Anchor))
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             unreadable.append(number)
     return AnchorFile(tuple(found), tuple(unreadable))
 

@@ -20,6 +20,7 @@ from ibkr_tui.core.journal.export import ArchivedRow
 from ibkr_tui.core.journal.reading import DATABASE_NAME, other_key, reading
 from ibkr_tui.core.journal.verification import Finding, Flaw, Verdict, Walk, purge_in
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 _LONGEST_LINE: Final = 100_000
 _canonical: Final = msgspec.json.Encoder(order="sorted")
@@ -72,7 +73,7 @@ def _rows(archive: Path) -> Iterator[StoredRow]:
                 before, seal = bytes.fromhex(read.prev_mac), bytes.fromhex(read.mac)
                 facts = _canonical.encode(read.facts).decode()
                 row = StoredRow(read.seq, read.at, read.kind, read.coid, read.acct_tag, facts, before, seal)
-            except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError):
+            except (ValueError, *UNREADABLE):
                 row = StoredRow(last + 1, "", "", "", "", "", b"", b"")
             last = row.seq
             yield row

@@ -26,6 +26,7 @@ from ibkr_tui.core.journal.verification import COLUMNS, stored
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.live_gate import LEAST_RETENTION_DAYS
+from ibkr_tui.model.unreadable import UNREADABLE
 
 PAPER_DAYS: Final = 30
 """How long paper rows stay at least: the counts of a day and late fills need them for a while."""
@@ -132,7 +133,7 @@ def purge(connection: sqlite3.Connection, chain: AuditChain, archive: Path, thro
                     raise BrokerError("EXPORT_FAILED", f"{archive} has not row {row.seq}: nothing is purged")
                 digest.update(line)
                 count, head = count + 1, row.mac
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         raise BrokerError("EXPORT_FAILED", f"{archive} cannot be read back: nothing is purged") from None
     if not count:
         return 0

@@ -16,6 +16,7 @@ from ibkr_tui.core.keys.pem import load_key, read_private
 from ibkr_tui.core.paths import expand
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.text import clean
+from ibkr_tui.model.unreadable import UNREADABLE
 
 
 class ClientCredentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,7 +52,7 @@ def read_client_credentials(path: Path) -> ClientCredentials:
     text = read_private(path, "credentials file")
     try:
         return msgspec.json.decode(text, type=ClientCredentials)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         why = clean(str(error)) if isinstance(error, msgspec.MsgspecError) else "it is not text as it should be"
         raise BrokerError("IBKR_KEY_INVALID", f"the credentials file {path}: {why}") from None
 

@@ -23,6 +23,7 @@ from ibkr_tui.core.secrets import Secret
 from ibkr_tui.core.settings import Profile
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.text import clean
+from ibkr_tui.model.unreadable import UNREADABLE
 
 _TEST_CONSUMER: Final = "TESTCONS"
 _WORD: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")
@@ -108,7 +109,7 @@ def read_credentials_file(path: Path) -> CredentialsFile:
     text = read_private(path, "credentials file")
     try:
         return msgspec.json.decode(text, type=CredentialsFile)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from None
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from ibkr_tui.core.keys.pem import read_private
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 MANIFEST: Final = "MANIFEST.json"
 SIGNATURE: Final = "signature.pem"
@@ -52,7 +53,7 @@ def read_manifest(place: Path) -> Manifest:
     path = place / MANIFEST
     try:
         return msgspec.json.decode(read_private(path, "manifest"), type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise BrokerError("IBKR_KEY_INVALID", f"the manifest {path} cannot be read") from None
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from ibkr_tui.core.keys.file_operations import FileOperations
+from ibkr_tui.model.unreadable import UNREADABLE
 
 JOURNAL: Final = "rotation.journal"
 _KEPT: Final = 200
@@ -63,7 +64,7 @@ class RotationJournal:
         for line in lines[-_KEPT:]:
             try:
                 found.append(msgspec.json.decode(line, type=Entry))
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNREADABLE:
                 continue
         return found
 

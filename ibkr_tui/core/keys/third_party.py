@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from ibkr_tui.core.keys.pem import read_private
 from ibkr_tui.core.secrets import Secret
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 ASKED: Final = "request.json"
 _CONSUMER: Final = re.compile(r"[0-9a-f]{25}")
@@ -68,5 +69,5 @@ def read_asked(place: Path) -> Asked | None:
     """What the version in `place` waits for; None when it waits for nothing that can be used."""
     try:
         return msgspec.json.decode(read_private(place / ASKED, "request token"), type=Asked)
-    except (BrokerError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (BrokerError, *UNREADABLE):
         return None

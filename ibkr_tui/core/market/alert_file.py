@@ -11,6 +11,7 @@ import msgspec
 
 from ibkr_tui.model.alerts import Alert
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 NAME: Final = "alerts.json"
 VERSION: Final = 1
@@ -40,7 +41,7 @@ class AlertFile:
             return ()
         except OSError as error:
             raise BrokerError("STATE_UNUSABLE", f"{self._path}: {error.strerror or 'cannot be read'}") from None
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise self._put_aside("it is damaged") from None
         if kept.version != VERSION:
             raise self._put_aside(f"it is of version {kept.version}")

@@ -16,6 +16,7 @@ import msgspec
 
 from ibkr_tui.model.prompts import Prompt
 from ibkr_tui.model.text import clean, clean_html, sentence
+from ibkr_tui.model.unreadable import UNREADABLE
 
 _REGISTERED: Final = re.compile(r"already registered", re.IGNORECASE)
 _NOT_CONFIRMED: Final = re.compile(r"^\s*order not confirmed", re.IGNORECASE)
@@ -118,7 +119,7 @@ def classify(status: int, body: bytes, *, coid: str, reply: bool = False, orders
         return _unclear(f"HTTP {status}", body)
     try:
         data = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return _unclear(f"HTTP {status} with an unreadable body", body)
     if isinstance(data, dict):
         return _object(status, data, body, reply)

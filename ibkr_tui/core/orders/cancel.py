@@ -21,6 +21,7 @@ from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.events import Severity
 from ibkr_tui.model.orders import Order, OrderState, Verdict
 from ibkr_tui.model.text import clean, sentence
+from ibkr_tui.model.unreadable import UNREADABLE
 
 _NO_SUCH: Final = re.compile(r"doesn.t exist|not exist|not found", re.IGNORECASE)
 _OVER: Final = re.compile(r"inactive|already (cancel|fill)|filled|cannot be cancel", re.IGNORECASE)
@@ -194,7 +195,7 @@ def _unheard(answer: Answer) -> BrokerError | None:
 def _error(answer: Answer) -> str:
     try:
         data = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return ""
     error = data.get("error") if isinstance(data, dict) else None
     return sentence(error, limit=300) if isinstance(error, str) else ""

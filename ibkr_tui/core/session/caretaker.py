@@ -18,6 +18,7 @@ from ibkr_tui.core.web.answer import Answer
 from ibkr_tui.core.web.errors import problem_of
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 LOGIN_WITHIN_S: Final = 240.0
 LOOK_EVERY_S: Final = 2.0
@@ -155,7 +156,7 @@ class Caretaker:
         answer = await self._calls.post("/tickle", settled=False)
         try:
             body = msgspec.json.decode(answer.body) if answer.status == 200 else None
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             body = None
         return decide(answer.status, body), answer
 

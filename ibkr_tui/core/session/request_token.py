@@ -22,6 +22,7 @@ from ibkr_tui.core.web.answer import Answer
 from ibkr_tui.core.web.errors import problem_of
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
+from ibkr_tui.model.unreadable import UNREADABLE
 
 ASK_PATH: Final = "/oauth/request_token"
 EXCHANGE_PATH: Final = "/oauth/access_token"
@@ -68,7 +69,7 @@ class RequestTokens:
         answer = await self._signed(ASK_PATH, consumer_key, key, {"oauth_callback": "oob"}, "the request token")
         try:
             token = msgspec.json.decode(answer.body, type=AskAnswer).oauth_token
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             token = ""
         if not _TOKEN.fullmatch(token):
             raise BrokerError("IBKR_RESPONSE_INVALID", "the answer to the request for a token could not be read")
@@ -88,7 +89,7 @@ class RequestTokens:
         answer = await self._signed(EXCHANGE_PATH, consumer_key, key, parameters, "the access token")
         try:
             found = msgspec.json.decode(answer.body, type=ExchangeAnswer)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             raise BrokerError(
                 "IBKR_RESPONSE_INVALID",
                 "the access token's answer could not be read; a verifier counts once, so ask for a new request token",

@@ -10,6 +10,7 @@ import msgspec
 from ibkr_tui.core.web.answer import Answer
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.text import clean_html
+from ibkr_tui.model.unreadable import UNREADABLE
 
 _NO_BRIDGE: Final = re.compile(r"no bridge|init session|no session|not authenticated", re.IGNORECASE)
 _INVALID_CONSUMER: Final = re.compile(r"invalid consumer", re.IGNORECASE)
@@ -84,7 +85,7 @@ def parse(answer: Answer, what: str) -> Any:
     """The JSON of an answer, whatever its status. Raises BrokerError IBKR_RESPONSE_INVALID."""
     try:
         return msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         raise invalid(what, _describe(answer)) from None
 
 
@@ -138,7 +139,7 @@ def _error_words(body: bytes) -> str:
         return ""
     try:
         data = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return ""
     error = data.get("error") if isinstance(data, dict) else None
     if isinstance(error, dict):

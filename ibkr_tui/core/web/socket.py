@@ -24,6 +24,7 @@ from ibkr_tui.core.web.transport import USER_AGENT
 from ibkr_tui.model.clock import Clock
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.health import StreamState
+from ibkr_tui.model.unreadable import UNREADABLE
 
 LARGEST_FRAME: Final = 4 * 1024 * 1024
 OPEN_DEADLINE: Final = 20.0
@@ -235,7 +236,7 @@ class Stream:
         self.last_frame_mono = self._clock.monotonic()
         try:
             message = _decode(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             self.garbage += 1
             return
         self.frames += 1

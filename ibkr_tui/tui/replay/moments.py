@@ -18,6 +18,7 @@ from ibkr_tui.model.quotes import Quote
 from ibkr_tui.model.recording import FORMAT, LOGS_KEPT, Beginning, Moment
 from ibkr_tui.model.table import TableDelta
 from ibkr_tui.model.text import clean
+from ibkr_tui.model.unreadable import UNREADABLE
 
 LARGEST: Final = 256 * 1024 * 1024
 _LONGEST_LINE: Final = 16 * 1024 * 1024
@@ -122,7 +123,7 @@ def _instrument(quote: Quote) -> Instrument:
 def _tried(path: Path, number: int, work: Callable[[], Any]) -> Any:
     try:
         return work()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _unreadable(f"line {number} of {path} is no moment: {clean(str(error), limit=120)}") from None
 
 

@@ -11,6 +11,7 @@ import msgspec
 from ibkr_tui.model.audit import AuditRow
 from ibkr_tui.model.errors import BrokerError
 from ibkr_tui.model.text import clean
+from ibkr_tui.model.unreadable import UNREADABLE
 
 MOST_ROWS: Final = 200_000
 _LONGEST_LINE: Final = 100_000
@@ -54,7 +55,7 @@ def _row(path: Path, number: int, line: bytes) -> AuditRow:
         raise _unreadable(f"line {number} of {path} is longer than any row of an audit")
     try:
         found = msgspec.json.decode(line, type=_Line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _unreadable(f"line {number} of {path} is no row of an audit: {clean(str(error), limit=120)}") from None
     if found.at.tzinfo is None:
         raise _unreadable(f"line {number} of {path} is no row of an audit: its time has no zone")

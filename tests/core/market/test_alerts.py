@@ -232,7 +232,7 @@ async def test_an_alert_that_can_not_be_kept_is_refused(place: Place, monkeypatc
     assert len(place.table) == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"version": 2}', b'{"version": 1, "alerts": [{}]}'])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"a":"\x80"}', b'{"version": 2}', b'{"version": 1, "alerts": [{}]}'])
 async def test_a_damaged_file_is_put_aside_and_told(fake_clock: Any, tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     place = Place(fake_clock, tmp_path)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ibkr_tui.core.orders.answers import (
@@ -146,6 +146,8 @@ def test_critical_words() -> None:
 
 
 @given(st.integers(min_value=100, max_value=599), st.binary(max_size=200), st.booleans())
+@example(200, b'{"error":"\x80"}', False)
+@example(200, b"[" * 100_000, False)
 def test_no_bytes_are_taken_for_an_order_by_accident(status: int, body: bytes, reply: bool) -> None:
     answer = classify(status, body, coid="tA", reply=reply)
     if isinstance(answer, Accepted):

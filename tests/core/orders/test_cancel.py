@@ -125,7 +125,9 @@ async def test_a_refused_cancel_carries_the_brokers_words(order_desk: Any, worki
     assert order_desk.book.find("77").state is OrderState.WORKING
 
 
-@pytest.mark.parametrize(("status", "body"), [(503, b"<html>"), (500, b'{"error":"x"}'), (400, b"?")])
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, b"<html>"), (500, b'{"error":"x"}'), (400, b"?"), (400, b'{"error":"\x80"}')]
+)
 async def test_an_answer_that_proves_nothing_keeps_cancelling(
     order_desk: Any, working: Any, status: int, body: bytes
 ) -> None:

@@ -146,7 +146,17 @@ async def test_frames_of_every_kind(bench: Bench, until: Until, caplog: pytest.L
 
     async def behave(socket: ServerConnection) -> None:
         await socket.send(READY)
-        for garbage in (b"\xff\xfe", b'{"topic":"smd', b"[]", b"null", b"7", b"", b"[" * 100_000, b'{"a":NaN}'):
+        for garbage in (
+            b"\xff\xfe",
+            b'{"topic":"smd',
+            b"[]",
+            b"null",
+            b"7",
+            b"",
+            b"[" * 100_000,
+            b'{"a":NaN}',
+            b'{"a":"\x80"}',
+        ):
             await socket.send(garbage)
         for good in ('{"topic":"smd+1","31":"5"}', '{"error":"x","code":1}', '{"topic":7}', '{"topic":"bad"}'):
             await socket.send(good)
@@ -158,7 +168,7 @@ async def test_frames_of_every_kind(bench: Bench, until: Until, caplog: pytest.L
     await until(lambda: bench.heard.frames and bench.heard.frames[-1][0] == "last")
     assert [topic for topic, _ in bench.heard.frames] == ["sts", "smd+1", "", "", "bad", "last"]
     assert bench.heard.frames[1][1]["31"] == "5"
-    assert (bench.stream.garbage, bench.stream.frames, bench.stream.failures) == (8, 6, 1)
+    assert (bench.stream.garbage, bench.stream.frames, bench.stream.failures) == (9, 6, 1)
     assert bench.stream.state is StreamState.LIVE
     assert "a room's own fault" in caplog.text
 
