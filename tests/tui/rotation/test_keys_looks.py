@@ -50,6 +50,8 @@ def look(snap_compare: Any, make_app: Any, scene: Any) -> Any:
                 await pilot.pause()
             clock.advance(12)
             app._frame()
+            for field in app.screen.query("Input"):
+                field.cursor_blink = False
             await pilot.pause()
 
         return bool(snap_compare(app, terminal_size=size, run_before=settle))
