@@ -19,6 +19,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A test of 16 MiB is not called by them: its name goes to every process, and stands beside every line it reached."""
+    return f"{argname}-of-{len(val)}" if isinstance(val, str | bytes) and len(val) > 100 else None
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
