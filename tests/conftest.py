@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """A test of 16 MiB is not called by them: its name goes to every process, and stands beside every line it reached."""
+    """A test of 16 MiB is not called by them: its name goes to every process and stands beside each line it reached."""
     return f"{argname}-of-{len(val)}" if isinstance(val, str | bytes) and len(val) > 100 else None
 
 
