@@ -96,12 +96,17 @@ class Sweeper:
         """Ask to cancel all that works, or what of it has that instrument, symbol and side, without what to `keep`.
 
         A request that could not be made is made again for 45 seconds, then in the background; without `insist` nothing
-        goes on after the result: a stop is not cancelled for a closing that was given up.
+        goes on after the result: a stop is not cancelled for a closing that was given up. One that IBKR calls inactive
+        is cancelled when it comes back.
 
         Raises BrokerError only when the orders can't be read and none is known.
         """
         unread = await self._look()
-        wanted = [order for order in self._book if _wanted(order, conid, symbol, side) and not keep(order)]
+        meant = [order for order in self._book if _is_meant(order, conid, symbol, side) and not keep(order)]
+        wanted = [order for order in meant if not order.state.is_done]
+        if insist:
+            for order in meant:
+                self._book.unwanted_if_back(order.key)
         if unread is not None and not wanted:
             raise unread
         outcomes = await self._ask_for(wanted, caller, insist)
@@ -181,10 +186,9 @@ def _is_unseen(order: Order) -> bool:
     return not order.state.is_done and not order.order_id and order.state is not OrderState.QUESTION
 
 
-def _wanted(order: Order, conid: int | None, symbol: str, side: Side | None) -> bool:
+def _is_meant(order: Order, conid: int | None, symbol: str, side: Side | None) -> bool:
     return (
-        not order.state.is_done
-        and conid in {None, order.conid}
+        conid in {None, order.conid}
         and (not symbol or symbol.upper() in {order.symbol.upper(), order.description.upper()})
         and side in {None, order.side}
     )

@@ -159,6 +159,18 @@ async def test_a_cancel_goes_on_when_its_order_turns_out_to_be_ours(desk: Any, i
     end(desk, 77)
 
 
+@pytest.mark.parametrize("symbol", ["", "MSFT"])
+async def test_an_order_that_is_inactive_in_a_sweep_is_cancelled_when_it_comes_back(desk: Any, symbol: str) -> None:
+    await working(desk, 71)
+    desk.book.sight(row(71, status="Inactive"))
+    assert (await sweep(desk, 0, symbol=symbol)).orders == ()
+    desk.script.will(TAKEN)
+    desk.book.sight(row(71))
+    await desk.clock.advance(1)
+    assert cancels(desk) == ([] if symbol else ["cancel 71"])
+    end(desk, 71)
+
+
 @pytest.mark.parametrize("is_answered", [True, False])
 async def test_a_kept_up_cancel_takes_no_question_away(desk: Any, is_answered: bool) -> None:
     """The first request of a cancel does; its repetitions give a person the time to answer."""
