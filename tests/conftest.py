@@ -12,10 +12,14 @@ settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
 
 
+UNMEASURED = ("tests/sim/", "tests/tui/test_terminal.py", "tests/tui/test_untrusted.py", "(120, 40)", "size1")
+"""The simulator's own tests, storms on a terminal, and what is shown at a second size."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What the simulator's own tests and the pictures execute is not measured: no floor is about it, and it is slow."""
+    """Measuring doubles a test's time: what no floor needs goes without, and so do the pictures."""
     for item in items:
-        if "tests/sim/" in item.nodeid or "snap_compare" in getattr(item, "fixturenames", ()):
+        if any(part in item.nodeid for part in UNMEASURED) or "snap_compare" in getattr(item, "fixturenames", ()):
             item.add_marker("no_cover")
 
 
