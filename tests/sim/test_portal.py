@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from ibkr_tui.sim.credentials import DH_PRIME
 from ibkr_tui.sim.dhparam import read_dhparam, write_dhparam
@@ -49,7 +50,9 @@ def renewed(tmp_path: Path, pair: list[rsa.RSAPrivateKey]):
         paths[name] = str(path)
 
     def make(client: Any, **changes: str) -> Any:
-        credentials = {**client.credentials, **paths, "consumer_key": KEY, **changes}
+        # A secret of the old key is, for the new one, not always bytes that can be decrypted.
+        own = base64.b64encode(pair[1].public_key().encrypt(b"a secret of no token", padding.PKCS1v15())).decode()
+        credentials = {**client.credentials, **paths, "consumer_key": KEY, "access_token_secret": own, **changes}
         return dataclasses.replace(client, credentials=credentials)
 
     return make
