@@ -43,6 +43,7 @@ from ibkr_tui.tui.screens.question import GONE, YES, QuestionScreen
 from ibkr_tui.tui.screens.ticket import TicketScreen
 from ibkr_tui.tui.settings import UiSettings
 from ibkr_tui.tui.subscriptions import Subscriptions
+from ibkr_tui.tui.themed import ThemedApp
 from ibkr_tui.tui.trade.alarms import Alarms
 from ibkr_tui.tui.trade.doors import Doors
 from ibkr_tui.tui.trade.kill import Kill
@@ -52,7 +53,7 @@ _AGAIN_S: Final = 2.0
 _TOASTS: Final = 5
 
 
-class TradingApp(PagedApp, SparingApp):
+class TradingApp(PagedApp, SparingApp, ThemedApp):
     """`files` is the folder of the app's own files. Exits with the status for the shell."""
 
     TITLE = "ibkr_tui"
@@ -121,18 +122,6 @@ class TradingApp(PagedApp, SparingApp):
         self.theme = wanted or themes.DEFAULT
         self.get_css_variables()
         return problems
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Every role has a colour, also in a theme of the toolkit's own."""
-        return dict(themes.FALLBACK["variables"])
-
-    def get_css_variables(self) -> dict[str, str]:
-        """The theme's roles; on a terminal of sixteen colours the ones that can be told apart there."""
-        variables = super().get_css_variables()
-        if self.console.color_system == "standard" and self.current_theme.dark:
-            variables |= themes.SIXTEEN
-            self.theme_variables = variables
-        return variables
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every painted line passes: the toolkit's, the last guard, and the mask of account ids if wanted."""

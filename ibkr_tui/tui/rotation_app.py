@@ -21,12 +21,12 @@ from ibkr_tui.model.text import clean
 from ibkr_tui.tui import themes
 from ibkr_tui.tui.action import Action, Scope
 from ibkr_tui.tui.actions import keymap, of_scope, shown_key
-from ibkr_tui.tui.crash import FramesOnly
 from ibkr_tui.tui.fresh_key import FreshKey
 from ibkr_tui.tui.rotation.calls import Caller
 from ibkr_tui.tui.rotation.steps import Scene, lines, step_of
 from ibkr_tui.tui.screens.help import HelpScreen
 from ibkr_tui.tui.screens.wizard import Wizard, is_first
+from ibkr_tui.tui.themed import ThemedApp
 
 _TICK_S: Final = 15.0
 _TONES: Final = {Severity.INFO: "$accent", Severity.WARNING: "$warn", Severity.ERROR: "$danger"}
@@ -140,7 +140,7 @@ class InlineWizard(Wizard):
         self.app.exit(0)
 
 
-class RotationApp(FramesOnly):
+class RotationApp(ThemedApp):
     """The wizard alone. `found` is how the keys stood when it was left."""
 
     TITLE = "ibkr_tui keys"
@@ -171,18 +171,6 @@ class RotationApp(FramesOnly):
             self.register_theme(each)
         self.theme = theme if theme in {each.name for each in found} else themes.DEFAULT
         self.wizard = InlineWizard(caller, clock, profile=profile, kind=kind, account=account, zone=zone)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Every role has a colour, also in a theme of the toolkit's own."""
-        return dict(themes.FALLBACK["variables"])
-
-    def get_css_variables(self) -> dict[str, str]:
-        """The theme's roles; on a terminal of sixteen colours the ones that can be told apart there."""
-        variables = super().get_css_variables()
-        if self.console.color_system == "standard" and self.current_theme.dark:
-            variables |= themes.SIXTEEN
-            self.theme_variables = variables
-        return variables
 
     def get_default_screen(self) -> Screen[None]:
         return self.wizard
